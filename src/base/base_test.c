@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/buf.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "base/loop.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void ids_are_valid_and_increase(void **state)
+{
+    struct clock_fake clock;
+    struct rng_seeded rng;
+    struct id last = { "" };
+
+    (void)state;
+    clock_fake_init(&clock, 1700000000000);
+    rng_seeded_init(&rng, 7);
+    const struct env env = { &clock.clock, &rng.rng, &disk_real };
+    for (int i = 0; i < 10000; i++) {
+        struct id id = id_new(&env);
+        assert_true(id_valid(id.text));
+        assert_true(strcmp(last.text, id.text) < 0);
+        last = id;
+        if (i == 5000)
+            clock.wall -= 1000; /* a clock set back does not give older ids */
+    }
+}
+
+static void only_uuids_are_ids(void **state)
+{
+    (void)state;
+    assert_true(id_valid("01890a5d-ac96-774b-bcce-b302099a8057"));
+    assert_true(id_valid("01890A5D-AC96-774B-BCCE-B302099A8057"));
+    assert_false(id_valid("01890a5d-ac96-774b-bcce-b302099a805"));
+    assert_false(id_valid("01890a5d-ac96-074b-bcce-b302099a8057"));
+    assert_false(id_valid("01890a5d-ac96-774b-ccce-b302099a8057"));
+    assert_false(id_valid("01890a5dxac96-774b-bcce-b302099a8057"));
+    assert_false(id_valid(""));
+}
+
+static void times_have_three_decimals_and_z(void **state)
+{
+    char text[TIME_TEXT_SIZE];
+
+    (void)state;
+    time_text(0, text);
+    assert_string_equal(text, "1970-01-01T00:00:00.000Z");
+    time_text(1767225599007, text);
+    assert_string_equal(text, "2025-12-31T23:59:59.007Z");
+}
+
+static void errors_tell_what_was_being_done(void **state)
+{
+    scoped(err_clear) struct err e = { 0 };
+
+    (void)state;
+    assert_int_equal(err_set_errno(&e, ERR_IO, ENOSPC, "write %s", "blob"), -1);
+    assert_int_equal(err_wrap(&e, "keep deployment %d", 7), -1);
+    assert_string_equal(e.msg, "keep deployment 7: write blob: No space left on device");
+    assert_int_equal(e.code, ERR_IO);
+}
+
+static void foreign_json_is_refused_with_its_place(void **state)
+{
+    static const char *const bad[] = {
+        "", "{", "{} x", "\"\\u0000\"", "\"\\ud800\"", "\"\xff\"", "[1,]", "[[[[1]]]]", "nul"
+    };
+
+    (void)state;
+    for (size_t i = 0; i < n_items(bad); i++) {
+        scoped(err_clear) struct err e = { 0 };
+        json_t *value = NULL;
+        assert_int_equal(json_parse(bad[i], strlen(bad[i]), 3, &value, &e), -1);
+        assert_int_equal(e.code, ERR_INPUT);
+        assert_null(value);
+    }
+    scoped(err_clear) struct err e = { 0 };
+    scoped(json_decref) json_t *value = NULL;
+    assert_int_equal(json_parse("{\"n\":3e2}", 9, 3, &value, &e), 0);
+    assert_int_equal(json_int(value, "n", 0), 300);
+}
+
+struct seen {
+    struct loop *loop;
+    int posts, timers, reads;
+    int pipe[2];
+    struct watch *watch;
+};
+
+static void on_read(void *arg, uint32_t events)
+{
+    struct seen *s = arg;
+
+    assert_true(events & EPOLLIN);
+    s->reads++;
+    watch_free(take(s->watch)); /* inside its own callback */
+}
+
+static void on_timer(void *arg)
+{
+    struct seen *s = arg;
+
+    s->timers++;
+    loop_stop(s->loop);
+}
+
+static void on_post(void *arg)
+{
+    struct seen *s = arg;
+
+    s->posts++;
+    assert_int_equal(write(s->pipe[1], "x", 1), 1);
+    loop_timer(s->loop, 0, on_timer, s);
+}
+
+static void *post_from_elsewhere(void *arg)
+{
+    struct seen *s = arg;
+
+    loop_post(s->loop, on_post, s);
+    return NULL;
+}
+
+static void a_loop_serves_posts_timers_and_descriptors(void **state)
+{
+    struct seen s = { 0 };
+    pthread_t thread;
+
+    (void)state;
+    s.loop = loop_new(&clock_real);
+    assert_int_equal(pipe(s.pipe), 0);
+    s.watch = loop_watch(s.loop, s.pipe[0], EPOLLIN, on_read, &s);
+    timer_free(loop_timer(s.loop, 0, on_timer, &s));
+    assert_int_equal(pthread_create(&thread, NULL, post_from_elsewhere, &s), 0);
+    loop_run(s.loop);
+    pthread_join(thread, NULL);
+    assert_int_equal(s.posts, 1);
+    assert_int_equal(s.timers, 1);
+    assert_int_equal(s.reads, 1);
+    loop_free(s.loop);
+    close(s.pipe[0]);
+    close(s.pipe[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest promises[] = {
+        cmocka_unit_test(ids_are_valid_and_increase),
+        cmocka_unit_test(only_uuids_are_ids),
+        cmocka_unit_test(times_have_three_decimals_and_z),
+        cmocka_unit_test(errors_tell_what_was_being_done),
+        cmocka_unit_test(foreign_json_is_refused_with_its_place),
+        cmocka_unit_test(a_loop_serves_posts_timers_and_descriptors),
+    };
+    return cmocka_run_group_tests_name("base", promises, NULL, NULL);
+}

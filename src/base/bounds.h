@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every bound that a stranger can meet, in one place, each with its reason. Those that an operator
+ * may want to change are settings (settings.def) and only their defaults stand here.
+ */
+#ifndef BASE_BOUNDS_H
+#define BASE_BOUNDS_H
+
+enum {
+    /* JSON deeper than this is never meant; parsers and printers recurse. */
+    LIMIT_JSON_DEPTH = 64,
+
+    /* A request body that is held in memory: params (1 MiB) and what surrounds them. */
+    LIMIT_BODY = 2 * 1024 * 1024,
+
+    /* A body whose `source` streams to disk: a 47 MiB archive after base64. */
+    LIMIT_UPLOAD = 64 * 1024 * 1024,
+
+    /* All of an upload's JSON but `source`: four short fields. */
+    LIMIT_UPLOAD_REST = 64 * 1024,
+
+    /* `params` and the like, as compact JSON. */
+    LIMIT_PARAMS = 1024 * 1024,
+
+    /* An archive, unpacked: files, their bytes, and one path. Real ones hold 5 files, 1.5 MB. */
+    LIMIT_UNPACKED_MIB = 512,
+    LIMIT_ENTRIES = 20000,
+    LIMIT_PATH = 1024,
+
+    /* What the public client prints in full, and a person can still read. */
+    LIMIT_BUILD_ERROR = 16 * 1024,
+
+    /* One line from a sandbox; a screenshot in base64 is the longest that is meant. */
+    LIMIT_FRAME = 16 * 1024 * 1024,
+
+    /* What one job may say, and what one build may. */
+    LIMIT_LOG_LINE = 64 * 1024,
+    LIMIT_JOB_LOG = 50 * 1024 * 1024,
+    LIMIT_BUILD_LOG = 4 * 1024 * 1024,
+
+    /* A handler's return value, as JSON. */
+    LIMIT_RESULT = 5 * 1024 * 1024,
+    LIMIT_JOB_ERROR = 64 * 1024,
+
+    LIMIT_NAME = 200,         /* a workflow's name, characters */
+    LIMIT_WAIT_SECONDS = 60,  /* Node's fetch gives up after 300 s */
+    LIMIT_CREDENTIAL = 65536, /* a credential's value, bytes */
+};
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Small helpers around jansson, so that building an answer reads like the answer. Texts given to
+ * it have been checked for UTF-8 before (the store keeps nothing else).
+ */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+DEFINE_SCOPED(json_t, json_decref)
+
+json_t *json_or_null(const char *text); /* a string, or null for NULL */
+json_t *json_time(msec_t wall);         /* "2026-...Z" */
+json_t *json_time_or_null(msec_t wall); /* null for 0 */
+
+/* Compact text, owned by the caller. */
+char *json_print(const json_t *value);
+void json_print_into(const json_t *value, struct buf *out);
+
+/* Members by name; NULL, or the default, when absent or of another type. */
+const char *json_text(const json_t *object, const char *name);
+int64_t json_int(const json_t *object, const char *name, int64_t otherwise);
+bool json_bool(const json_t *object, const char *name, bool otherwise);
+
+/* Parses text that a stranger wrote: refuses depth over `depth`, U+0000 and what is not UTF-8 or
+ * not exactly one value. ERR_INPUT with a message that says where. */
+must_use int json_parse(const char *text, size_t n, int depth, json_t **out, struct err *e);
+
+#endif
