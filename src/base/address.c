@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/address.h"
+
+#include "base/mem.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdlib.h>
+
+/* Digits alone, no more than `most`. */
+static bool is_number(const char *text, long most)
+{
+    size_t n = strspn(text, "0123456789");
+
+    return n > 0 && n <= 6 && text[n] == '\0' && strtol(text, NULL, 10) <= most;
+}
+
+bool text_is_ip(const char *text)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+
+    return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
+}
+
+bool text_is_host(const char *text)
+{
+    for (const char *at = text; *at; at++) {
+        if (!isalnum((unsigned char)*at) && !strchr("-._", *at))
+            return false;
+    }
+    return *text != '\0' && strlen(text) <= 253;
+}
+
+bool text_is_address(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    bool brackets = *text == '[' && colon && colon > text + 1 && colon[-1] == ']';
+
+    if (!colon || !is_number(colon + 1, 65535))
+        return false;
+    scoped(mem_free) char *host = brackets ? mem_text_n(text + 1, (size_t)(colon - text) - 2)
+                                           : mem_text_n(text, (size_t)(colon - text));
+    return brackets ? text_is_ip(host) : text_is_host(host);
+}
+
+bool text_is_network(const char *text)
+{
+    const char *slash = strchr(text, '/');
+
+    if (!slash || !is_number(slash + 1, strchr(text, ':') ? 128 : 32))
+        return false;
+    scoped(mem_free) char *ip = mem_text_n(text, (size_t)(slash - text));
+    return text_is_ip(ip);
+}
+
+bool text_is_url(const char *text)
+{
+    const char *rest = strncmp(text, "http://", 7) == 0    ? text + 7
+                       : strncmp(text, "https://", 8) == 0 ? text + 8
+                                                           : "";
+    return isalnum((unsigned char)*rest) || *rest == '[';
+}

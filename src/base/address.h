@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How addresses look when people write them. No name is resolved here.
+ */
+#ifndef BASE_ADDRESS_H
+#define BASE_ADDRESS_H
+
+#include <stdbool.h>
+
+bool text_is_ip(const char *text);      /* 127.0.0.1, ::1 */
+bool text_is_host(const char *text);    /* letters, digits, dots, dashes; also an IPv4 address */
+bool text_is_address(const char *text); /* host:port, 127.0.0.1:80, [::1]:80 */
+bool text_is_network(const char *text); /* 10.0.0.0/8, fd00::/8 */
+bool text_is_url(const char *text);     /* begins with http:// or https:// and a host */
+
+#endif
