@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/blob.h"
+
+#include "base/id.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+struct blobs {
+    const struct env *env;
+    char *root;
+    char *temp;
+};
+
+struct blob {
+    struct blobs *blobs;
+    char *path;
+    int fd;
+};
+
+static int make_dir(const char *path, struct err *e)
+{
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return err_set_errno(e, ERR_IO, errno, "make the folder %s", path);
+    return 0;
+}
+
+/* What a killed server was writing is of no use to anyone. */
+static void empty_dir(const char *path)
+{
+    DIR *dir = opendir(path);
+    const struct dirent *entry;
+
+    if (!dir)
+        return;
+    while ((entry = readdir(dir)) != NULL) {
+        if (entry->d_name[0] != '.')
+            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    (void)closedir(dir);
+}
+
+int blobs_open(const struct env *env, const char *data_dir, struct blobs **out, struct err *e)
+{
+    scoped(mem_free) char *root = mem_format("%s/blobs", data_dir);
+    scoped(mem_free) char *temp = mem_format("%s/blobs/temp", data_dir);
+
+    if (make_dir(root, e) < 0 || make_dir(temp, e) < 0)
+        return -1;
+    empty_dir(temp);
+    struct blobs *b = mem_new(sizeof *b);
+    *b = (struct blobs){ env, take(root), take(temp) };
+    *out = b;
+    return 0;
+}
+
+void blobs_close(struct blobs *b)
+{
+    if (!b)
+        return;
+    mem_free(b->root);
+    mem_free(b->temp);
+    mem_free(b);
+}
+
+int blob_new(struct blobs *b, struct blob **out, struct err *e)
+{
+    struct disk *disk = b->env->disk;
+    struct id id = id_new(b->env);
+    scoped(mem_free) char *path = mem_format("%s/%s", b->temp, id.text);
+    int fd = disk->open(disk, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+
+    if (fd < 0)
+        return err_set_errno(e, errno == ENOSPC ? ERR_UNAVAILABLE : ERR_IO, errno, "keep a file");
+    struct blob *blob = mem_new(sizeof *blob);
+    *blob = (struct blob){ b, take(path), fd };
+    *out = blob;
+    return 0;
+}
+
+int blob_fd(const struct blob *blob)
+{
+    return blob->fd;
+}
+
+void blob_free(struct blob *blob)
+{
+    if (!blob)
+        return;
+    fd_close(blob->fd);
+    if (blob->path) {
+        struct disk *disk = blob->blobs->env->disk;
+        (void)disk->unlink(disk, blob->path);
+    }
+    mem_free(blob->path);
+    mem_free(blob);
+}
+
+static int sync_dir(struct disk *disk, const char *path)
+{
+    scoped(fd_close) int fd = disk->open(disk, path, O_RDONLY | O_DIRECTORY, 0);
+
+    return fd < 0 ? -1 : disk->sync(disk, fd);
+}
+
+/* Makes the folders above `path`; each that is new is synced into the one above it. */
+static int make_parents(struct disk *disk, char *path, size_t root)
+{
+    for (char *at = strchr(path + root + 1, '/'); at; at = strchr(at + 1, '/')) {
+        *at = '\0';
+        int made = mkdir(path, 0700);
+        if (made < 0 && errno != EEXIST) {
+            *at = '/';
+            return -1;
+        }
+        if (made == 0) {
+            char *above = strrchr(path, '/');
+            *above = '\0';
+            int synced = sync_dir(disk, path);
+            *above = '/';
+            if (synced < 0) {
+                *at = '/';
+                return -1;
+            }
+        }
+        *at = '/';
+    }
+    return 0;
+}
+
+static char *key_path(const struct blobs *b, const char *key)
+{
+    assert(key[0] != '/' && !strstr(key, "..")); /* keys are ours, never a client's */
+    return mem_format("%s/%s", b->root, key);
+}
+
+int blob_keep(struct blob *taken, const char *key, struct err *e)
+{
+    scoped(blob_free) struct blob *blob = taken;
+    struct disk *disk = blob->blobs->env->disk;
+    scoped(mem_free) char *path = key_path(blob->blobs, key);
+
+    if (disk->sync(disk, blob->fd) < 0 || make_parents(disk, path, strlen(blob->blobs->root)) < 0 ||
+        disk->rename(disk, blob->path, path) < 0)
+        return err_set_errno(e, errno == ENOSPC ? ERR_UNAVAILABLE : ERR_IO, errno,
+                             "make a file durable");
+    mem_free(take(blob->path));
+    *strrchr(path, '/') = '\0';
+    if (sync_dir(disk, path) < 0)
+        return err_set_errno(e, ERR_IO, errno, "make a folder durable");
+    return 0;
+}
+
+int blob_open(struct blobs *b, const char *key, struct err *e)
+{
+    struct disk *disk = b->env->disk;
+    scoped(mem_free) char *path = key_path(b, key);
+    int fd = disk->open(disk, path, O_RDONLY, 0);
+
+    if (fd < 0)
+        return err_set_errno(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, errno, "open %s", key);
+    return fd;
+}
+
+void blob_delete(struct blobs *b, const char *key)
+{
+    struct disk *disk = b->env->disk;
+    scoped(mem_free) char *path = key_path(b, key);
+
+    (void)disk->unlink(disk, path);
+    *strrchr(path, '/') = '\0';
+    (void)rmdir(path); /* the folder of one deployment, when this was its last file */
+}
+
+int blobs_space(struct blobs *b, uint64_t *free_bytes, uint64_t *all_bytes, struct err *e)
+{
+    struct statvfs fs;
+
+    if (statvfs(b->root, &fs) < 0)
+        return err_set_errno(e, ERR_IO, errno, "ask for the free space of %s", b->root);
+    *free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    *all_bytes = (uint64_t)fs.f_blocks * fs.f_frsize;
+    return 0;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The writer. Calls queue up while a commit is under way; the next transaction takes them all, each
+ * inside a savepoint of its own, so that one that fails undoes itself alone. One fsync then serves
+ * them all: a caller alone waits for one commit, 64 callers share it.
+ *
+ * A commit that fails leaves us without knowledge of what is on disk (PostgreSQL's lesson of 2018),
+ * so after an I/O error no further write is tried: reads go on, writes are refused, and the operator
+ * restarts the server, which recovers from the log. A full disk is not such a case.
+ */
+#include "store/store.h"
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "store/store_private.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+enum { COMMIT_GROUP = 256 }; /* bounds the time that the first of a group waits for the last */
+
+struct call {
+    store_fn fn;
+    store_done done;
+    void *arg;
+    int r;
+    struct err err;
+    struct call *next;
+};
+
+struct reader {
+    struct db *db;
+    struct reader *next;
+};
+
+struct listener {
+    store_listener fn;
+    void *arg;
+    struct listener *next;
+};
+
+struct store {
+    const struct env *env;
+    char *path;
+    struct listener *listeners;
+
+    pthread_t writer;
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t work;
+    struct call *first, **last;
+    bool stopping;
+    bool broken; /* a commit failed: nothing is written any more */
+    struct reader *idle_readers;
+};
+
+static void *write_loop(void *arg);
+
+int store_open(const struct env *env, const char *dir, struct store **out, struct err *e)
+{
+    scoped(mem_free) char *path = mem_format("%s/impresario.db", dir);
+    struct db *db = NULL;
+
+    if (db_open(env, path, false, &db, e) < 0)
+        return -1;
+    if (db_migrate(db, e) < 0) {
+        db_close(db);
+        return -1;
+    }
+
+    struct store *s = mem_new(sizeof *s);
+    s->env = env;
+    s->path = take(path);
+    s->last = &s->first;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->work, NULL);
+    void **start = mem_new_array(2, sizeof *start);
+    start[0] = s;
+    start[1] = db;
+    if (pthread_create(&s->writer, NULL, write_loop, start) != 0)
+        abort();
+    *out = s;
+    return 0;
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->stopping = true;
+    pthread_cond_signal(&s->work);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->writer, NULL);
+    while (s->idle_readers) {
+        struct reader *r = s->idle_readers;
+        s->idle_readers = r->next;
+        db_close(r->db);
+        mem_free(r);
+    }
+    while (s->listeners) {
+        struct listener *l = s->listeners;
+        s->listeners = l->next;
+        mem_free(l);
+    }
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->work);
+    mem_free(s->path);
+    mem_free(s);
+}
+
+const struct env *store_env(const struct store *s)
+{
+    return s->env;
+}
+
+msec_t store_now(const struct store *s)
+{
+    return clock_wall(s->env->clock);
+}
+
+void store_listen(struct store *s, store_listener fn, void *arg)
+{
+    struct listener *l = mem_new(sizeof *l);
+
+    *l = (struct listener){ fn, arg, s->listeners };
+    s->listeners = l;
+}
+
+/* ---- the writer ---- */
+
+static struct call *next_group(struct store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    while (!s->first && !s->stopping)
+        pthread_cond_wait(&s->work, &s->lock);
+    struct call *group = s->first;
+    struct call **end = &group;
+    for (int n = 0; *end && n < COMMIT_GROUP; n++)
+        end = &(*end)->next;
+    s->first = *end;
+    if (!s->first)
+        s->last = &s->first;
+    *end = NULL;
+    pthread_mutex_unlock(&s->lock);
+    return group;
+}
+
+static void run_one(struct db *db, struct call *c)
+{
+    if (db_savepoint(db, &c->err) < 0) {
+        c->r = -1;
+        return;
+    }
+    c->r = c->fn(db, c->arg, &c->err);
+    if (c->r < 0)
+        db_undo(db);
+    else if (db_keep(db, &c->err) < 0)
+        c->r = -1;
+}
+
+static void fail_all(struct call *group, const struct err *why)
+{
+    for (struct call *c = group; c; c = c->next) {
+        if (c->r < 0)
+            continue;
+        c->r = -1;
+        err_set(&c->err, why->code, "%s", why->msg);
+    }
+}
+
+static void run_group(struct store *s, struct db *db, struct call *group)
+{
+    scoped(err_clear) struct err why = { 0 };
+    bool kept = false;
+
+    if (s->broken) {
+        err_set(&why, ERR_UNAVAILABLE,
+                "the disk failed while writing; the server must be restarted before it accepts "
+                "changes again");
+    } else if (db_begin(db, &why) == 0) {
+        for (struct call *c = group; c; c = c->next)
+            run_one(db, c);
+        if (db_commit(db, &why) == 0) {
+            kept = true;
+        } else if (why.code == ERR_IO) {
+            log_event(LOG_ERROR, "store.broken", F_TEXT("error", why.msg));
+            pthread_mutex_lock(&s->lock);
+            s->broken = true;
+            pthread_mutex_unlock(&s->lock);
+        }
+    }
+    if (!kept)
+        fail_all(group, &why);
+
+    while (group) {
+        struct call *c = group;
+        group = c->next;
+        c->done(c->arg, c->r, &c->err);
+        err_clear(&c->err);
+        mem_free(c);
+    }
+    const char *topic;
+    while ((topic = db_next_change(db)) != NULL) {
+        for (struct listener *l = s->listeners; kept && l; l = l->next)
+            l->fn(l->arg, topic);
+    }
+}
+
+static void *write_loop(void *arg)
+{
+    void **start = arg;
+    struct store *s = start[0];
+    struct db *db = start[1];
+    struct call *group;
+
+    mem_free(start);
+    while ((group = next_group(s)) != NULL)
+        run_group(s, db, group);
+    db_close(db);
+    return NULL;
+}
+
+void store_submit(struct store *s, store_fn fn, store_done done, void *arg)
+{
+    struct call *c = mem_new(sizeof *c);
+
+    *c = (struct call){ fn, done, arg, 0, { 0 }, NULL };
+    pthread_mutex_lock(&s->lock);
+    *s->last = c;
+    s->last = &c->next;
+    pthread_cond_signal(&s->work);
+    pthread_mutex_unlock(&s->lock);
+}
+
+struct waiting {
+    store_fn fn;
+    void *arg;
+    struct err *err;
+    int r;
+    bool over;
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+};
+
+static int waiting_fn(struct db *db, void *arg, struct err *e)
+{
+    struct waiting *w = arg;
+
+    return w->fn(db, w->arg, e);
+}
+
+static void waiting_done(void *arg, int r, const struct err *e)
+{
+    struct waiting *w = arg;
+
+    pthread_mutex_lock(&w->lock);
+    w->r = r;
+    if (r < 0)
+        err_set(w->err, e->code, "%s", e->msg ? e->msg : "no reason given");
+    w->over = true;
+    pthread_cond_signal(&w->done);
+    pthread_mutex_unlock(&w->lock);
+}
+
+int store_write(struct store *s, store_fn fn, void *arg, struct err *e)
+{
+    struct waiting w = {
+        fn, arg, e, 0, false, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER
+    };
+
+    store_submit(s, waiting_fn, waiting_done, &w);
+    pthread_mutex_lock(&w.lock);
+    while (!w.over)
+        pthread_cond_wait(&w.done, &w.lock);
+    pthread_mutex_unlock(&w.lock);
+    pthread_mutex_destroy(&w.lock);
+    pthread_cond_destroy(&w.done);
+    return w.r;
+}
+
+/* ---- readers ---- */
+
+static struct reader *reader_get(struct store *s, struct err *e)
+{
+    pthread_mutex_lock(&s->lock);
+    struct reader *r = s->idle_readers;
+    if (r)
+        s->idle_readers = r->next;
+    pthread_mutex_unlock(&s->lock);
+    if (r)
+        return r;
+
+    struct db *db = NULL;
+    if (db_open(s->env, s->path, true, &db, e) < 0)
+        return NULL;
+    r = mem_new(sizeof *r);
+    r->db = db;
+    return r;
+}
+
+int store_read(struct store *s, store_fn fn, void *arg, struct err *e)
+{
+    struct reader *reader = reader_get(s, e);
+
+    if (!reader)
+        return -1;
+    int r = db_begin(reader->db, e);
+    if (r == 0) {
+        r = fn(reader->db, arg, e);
+        db_rollback(reader->db);
+    }
+    pthread_mutex_lock(&s->lock);
+    reader->next = s->idle_readers;
+    s->idle_readers = reader;
+    pthread_mutex_unlock(&s->lock);
+    return r;
+}

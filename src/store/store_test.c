@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/blob.h"
+#include "store/store.h"
+
+#include "base/buf.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct world {
+    char dir[64];
+    struct store *store;
+    int heard;
+};
+
+static const struct stmt ADD = { "test.add",
+                                 "INSERT INTO tenant (id, name, created_at) VALUES ($1, $2, $3)" };
+static const struct stmt COUNT = { "test.count", "SELECT count(*) FROM tenant" };
+
+static void hear(void *arg, const char *topic)
+{
+    struct world *w = arg;
+
+    assert_string_equal(topic, "tenant/x");
+    w->heard++;
+}
+
+static int open_world(void **state)
+{
+    struct world *w = mem_new(sizeof *w);
+    struct err e = { 0 };
+
+    strcpy(w->dir, "/tmp/impresario-store-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    assert_int_equal(store_open(&env_real, w->dir, &w->store, &e), 0);
+    store_listen(w->store, hear, w);
+    *state = w;
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    struct world *w = *state;
+    scoped(mem_free) char *command = mem_format("rm -rf %s", w->dir);
+
+    store_close(w->store);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a path of our own */
+    mem_free(w);
+    return 0;
+}
+
+static int add(struct db *db, void *arg, struct err *e)
+{
+    const char *name = arg;
+
+    if (db_run(db, e, &ADD, P_TEXT(name), P_TEXT(name), P_INT(1)) < 0)
+        return -1;
+    db_changed(db, "tenant/%s", "x");
+    return strcmp(name, "refused") == 0 ? err_set(e, ERR_CONFLICT, "no such luck") : 0;
+}
+
+static int count(struct db *db, void *arg, struct err *e)
+{
+    scoped(rows_free) struct rows *r = db_query(db, &COUNT);
+    int64_t *n = arg;
+
+    if (rows_next(r, e) != 1)
+        return -1;
+    *n = row_int(r, 0);
+    return 0;
+}
+
+static int64_t tenants(struct world *w)
+{
+    struct err e = { 0 };
+    int64_t n = -1;
+
+    assert_int_equal(store_read(w->store, count, &n, &e), 0);
+    return n;
+}
+
+static void a_write_that_fails_leaves_nothing_and_says_nothing(void **state)
+{
+    struct world *w = *state;
+    scoped(err_clear) struct err e = { 0 };
+    char kept[] = "kept", refused[] = "refused";
+
+    assert_int_equal(store_write(w->store, add, refused, &e), -1);
+    assert_int_equal(e.code, ERR_CONFLICT);
+    assert_int_equal(w->heard, 0);
+    assert_int_equal(store_write(w->store, add, kept, &e), 0);
+    assert_int_equal(tenants(w), 1);
+    assert_int_equal(store_write(w->store, add, kept, &e), -1); /* the name is taken */
+    assert_int_equal(tenants(w), 1);
+}
+
+static void *write_many(void *arg)
+{
+    void **start = arg;
+    struct world *w = start[0];
+    const char *prefix = start[1];
+
+    for (int i = 0; i < 50; i++) {
+        scoped(err_clear) struct err e = { 0 };
+        scoped(mem_free) char *name = mem_format("%s%d", prefix, i);
+        assert_int_equal(store_write(w->store, add, name, &e), 0);
+    }
+    return NULL;
+}
+
+static void writes_of_many_threads_are_all_kept(void **state)
+{
+    static const char *const names[] = { "a", "b", "c", "d" };
+    struct world *w = *state;
+    pthread_t threads[n_items(names)];
+    const void *starts[n_items(names)][2];
+
+    for (size_t i = 0; i < n_items(names); i++) {
+        starts[i][0] = w;
+        starts[i][1] = names[i];
+        assert_int_equal(pthread_create(&threads[i], NULL, write_many, starts[i]), 0);
+    }
+    for (size_t i = 0; i < n_items(names); i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(tenants(w), 200);
+    store_close(take(w->store));
+    struct err e = { 0 };
+    assert_int_equal(store_open(&env_real, w->dir, &w->store, &e), 0);
+    assert_int_equal(tenants(w), 200);
+}
+
+/* Fails the first disk call, then the second, and so on, until a run meets no fault at all. */
+static void a_blob_is_kept_whole_or_not_at_all(void **state)
+{
+    struct world *w = *state;
+    struct disk_faulty disk;
+    const struct env env = { &clock_real, &rng_real, &disk.disk };
+    scoped(err_clear) struct err e = { 0 };
+    scoped(blobs_close) struct blobs *blobs = NULL;
+    int r = -1;
+
+    disk_faulty_init(&disk);
+    assert_int_equal(blobs_open(&env, w->dir, &blobs, &e), 0);
+    for (int nth = 1; r < 0; nth++) {
+        struct blob *blob = NULL;
+        disk.nth = nth;
+        disk.err_no = ENOSPC;
+        r = blob_new(blobs, &blob, &e);
+        if (r == 0 && disk_write_all(&disk.disk, blob_fd(blob), "hello", 5) < 0) {
+            blob_free(take(blob));
+            r = -1;
+        }
+        if (r == 0)
+            r = blob_keep(blob, "deployments/x/source.tar.gz", &e);
+        disk.nth = 0;
+        assert_true(nth < 20);
+    }
+    char text[8] = "";
+    int fd = blob_open(blobs, "deployments/x/source.tar.gz", &e);
+    assert_int_equal(read(fd, text, sizeof text), 5);
+    close(fd);
+    blob_delete(blobs, "deployments/x/source.tar.gz");
+    assert_int_equal(blob_open(blobs, "deployments/x/source.tar.gz", &e), -1);
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+}
+
+int main(void)
+{
+    const struct CMUnitTest promises[] = {
+        cmocka_unit_test_setup_teardown(a_write_that_fails_leaves_nothing_and_says_nothing,
+                                        open_world, close_world),
+        cmocka_unit_test_setup_teardown(writes_of_many_threads_are_all_kept, open_world,
+                                        close_world),
+        cmocka_unit_test_setup_teardown(a_blob_is_kept_whole_or_not_at_all, open_world,
+                                        close_world),
+    };
+    return cmocka_run_group_tests_name("store", promises, NULL, NULL);
+}
