@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Zod schemas as JSON Schema. They describe a workflow to people and tools; they never decide
+// whether a job may run.
+
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { app } from "./places.mjs";
+
+/** The converter of the zod that the deployment has installed, else that of ours. */
+async function converter() {
+    try {
+        const own = createRequire(join(app, "package.json")).resolve("zod");
+        const zod = await import(pathToFileURL(own).href);
+        const toJSONSchema = zod.toJSONSchema ?? zod.z?.toJSONSchema ?? zod.default?.toJSONSchema;
+        if (toJSONSchema !== undefined) return toJSONSchema;
+    } catch {
+        /* none installed, or one too old to load: ours understands every Zod 4 schema */
+    }
+    return (await import("zod")).toJSONSchema;
+}
+
+let loaded;
+
+/**
+ * @param {unknown} schema what a workflow has as `inputSchema` or `outputSchema`
+ * @param {string} what for the log, as in: input schema of "x"
+ * @returns {Promise<object | null>} null when there is none or JSON Schema cannot express it
+ */
+export async function toJSONSchema(schema, what, log) {
+    if (schema === undefined || schema === null) return null;
+
+    try {
+        loaded ??= converter();
+        return (await loaded)(schema);
+    } catch (error) {
+        log(`note: the ${what} has no JSON Schema: ${error.message.split("\n")[0]}`);
+        return null;
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The first box of a build, without network: reads what was uploaded, makes one module of it where
+// it is not one already, and says what has to be installed. None of the author's code runs here.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { bundle } from "./lib/bundle.mjs";
+import { findEntry, inspectEntry } from "./lib/entry.mjs";
+import { Failure } from "./lib/failure.mjs";
+import { box, log, phase } from "./lib/frames.mjs";
+import { contentKey } from "./lib/key.mjs";
+import { dependencySet, readManifest } from "./lib/manifest.mjs";
+import { readMetadata } from "./lib/metadata.mjs";
+import { app, tool } from "./lib/places.mjs";
+import { removeForeign, stripTopFolder } from "./lib/tree.mjs";
+
+const BUNDLE_OUT = 4;
+const OTHER_LOCKFILES = ["pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb"];
+
+async function prepare() {
+    phase("inspect");
+    const top = stripTopFolder(app);
+    if (top !== null) log(`everything lies in the folder ${top}/, which becomes the root`);
+    if (removeForeign(app) > 0) log("node_modules and .git of the archive are not used");
+
+    const manifest = readManifest(app);
+    const entry = findEntry(app, process.env.IMPRESARIO_ENTRY || "index.ts");
+    const inspected = inspectEntry(app, entry);
+    const found = inspected.bootstrap
+        ? readBootstrap(manifest, entry, inspected)
+        : await buildPlain(manifest, entry);
+
+    phase("pack");
+    pack();
+    return { t: "prepared", ...found, lockfile: readLockfile(), package_json: manifest.text };
+}
+
+/** An artifact of the client: its implementation is inside, and so is libretto since mid-2026. */
+function readBootstrap(manifest, entry, inspected) {
+    const dropped = new Set(inspected.importsLibretto ? [] : ["libretto"]);
+    const dependencies = dependencySet(manifest.dependencies, dropped);
+    const metadata = readMetadata(app);
+
+    return {
+        kind: "bootstrap",
+        entry,
+        entry_point: entry,
+        content_key: contentKey(app, { entry, bootstrap: true, packageName: manifest.name, metadata, dependencies }),
+        dependencies,
+        metadata,
+        inject_job_auth: inspected.stripsJobAuth,
+        libretto: "libretto" in dependencies ? "real" : "none",
+        libretto_imports: [],
+    };
+}
+
+/** Anything else is built. The key is taken from what was uploaded, before the build adds to it. */
+async function buildPlain(manifest, entry) {
+    const declared = dependencySet(manifest.dependencies);
+    const content_key = contentKey(app, {
+        entry,
+        bootstrap: false,
+        packageName: manifest.name,
+        metadata: null,
+        dependencies: declared,
+    });
+
+    phase("bundle");
+    const built = await bundle(app, entry, manifest, log);
+    const dependencies = dependencySet({ ...declared, ...built.adopted });
+
+    return {
+        kind: "plain",
+        entry: built.entry,
+        entry_point: entry,
+        content_key,
+        dependencies,
+        metadata: null,
+        inject_job_auth: false,
+        libretto: "libretto" in dependencies ? "real" : "none",
+        libretto_imports: built.librettoImports,
+    };
+}
+
+function readLockfile() {
+    for (const name of ["npm-shrinkwrap.json", "package-lock.json"]) {
+        if (existsSync(join(app, name))) return readFileSync(join(app, name), "utf8");
+    }
+    for (const name of OTHER_LOCKFILES) {
+        if (existsSync(join(app, name))) log(`${name} is not read: only npm's package-lock.json fixes versions here`);
+    }
+    return null;
+}
+
+function pack() {
+    const packed = spawnSync(tool, ["pack", app], { stdio: ["ignore", BUNDLE_OUT, "pipe"] });
+
+    if (packed.status !== 0) {
+        const said = packed.error?.message ?? packed.stderr.toString().trim();
+        throw new Failure(`The bundle could not be packed: ${said}`, { fault: "server" });
+    }
+}
+
+process.exitCode = await box(prepare);
