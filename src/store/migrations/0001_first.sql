@@ -117,6 +117,7 @@ CREATE TABLE job (
     html_key    TEXT,
     created_at  BIGINT NOT NULL,
     started_at  BIGINT,               -- durable before tenant code runs
+    cancel_at   BIGINT,               -- when somebody asked for its end
     completed_at BIGINT,
     UNIQUE (tenant_id, nonce)
 );
