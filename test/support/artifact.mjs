@@ -28,24 +28,24 @@ const requireFromRunner = createRequire(RUNNER);
  * @param {{entry?: string, dependencies?: Record<string, string>, description?: string}} [options]
  */
 export function plain(files, { entry, dependencies = {}, ...rest } = {}) {
-  const manifest = JSON.stringify({ name: "authored", private: true, type: "module", dependencies });
-  return {
-    source: sourceOfFiles({ "package.json": manifest, ...files }),
-    ...(entry === undefined ? {} : { entry_point: entry }),
-    ...rest,
-  };
+    const manifest = JSON.stringify({ name: "authored", private: true, type: "module", dependencies });
+    return {
+        source: sourceOfFiles({ "package.json": manifest, ...files }),
+        ...(entry === undefined ? {} : { entry_point: entry }),
+        ...rest,
+    };
 }
 
 /** A plain package with one workflow and nothing around it: `body` is the body of its handler. */
 export function oneWorkflow(name, body = "return null;", options = "{}") {
-  return plain({
-    "index.ts": `import { workflow } from "impresario";
+    return plain({
+        "index.ts": `import { workflow } from "impresario";
 import { z } from "zod";
 export const only = workflow(${JSON.stringify(name)}, { ...(${options}), handler: async ({ page, session }: any, input: any) => {
 ${body}
 } });
 `,
-  });
+    });
 }
 
 /**
@@ -63,103 +63,123 @@ ${body}
  * @param {Record<string, string>} [options.extra]  further files of the archive
  */
 export async function bootstrap(files, options = {}) {
-  const { entry = "index.ts", generation = "current", external = {}, metadata = (all) => all, extra = {} } = options;
-  const folder = mkdtempSync(join(tmpdir(), "impresario-author-"));
-  try {
-    for (const [path, content] of Object.entries(files)) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true });
-      writeFileSync(join(folder, path), content);
+    const {
+        entry = "index.ts",
+        generation = "current",
+        external = {},
+        metadata = (all) => all,
+        extra = {},
+    } = options;
+    const folder = mkdtempSync(join(tmpdir(), "impresario-author-"));
+    try {
+        for (const [path, content] of Object.entries(files)) {
+            mkdirSync(dirname(join(folder, path)), { recursive: true });
+            writeFileSync(join(folder, path), content);
+        }
+        const implementation = await bundle(folder, entry, options);
+        const workflows = metadata(describe(workflowsIn(implementation), entry, files));
+        const name = `deploy-${Date.now().toString(36)}-${randomBytes(4).toString("hex")}`;
+        const manifest = {
+            name,
+            private: true,
+            type: "module",
+            dependencies: {
+                libretto: "^0.6.45",
+                playwright: "^1.62.0",
+                "playwright-core": "1.65.1",
+                ...external,
+            },
+        };
+        const shared = Object.entries(files).map(([path, content]) => [
+            `.libretto-share/source/${path}`,
+            content,
+        ]);
+        return {
+            source: sourceOfFiles({
+                "index.js": bootstrapModule(name, implementation, workflows, generation),
+                "package.json": JSON.stringify(manifest, null, 2),
+                ".libretto-workflows.json": JSON.stringify({ workflows }, null, 2),
+                ...Object.fromEntries(shared),
+                ...extra,
+            }),
+            entry_point: "index.js",
+        };
+    } finally {
+        rmSync(folder, { recursive: true });
     }
-    const implementation = await bundle(folder, entry, options);
-    const workflows = metadata(describe(workflowsIn(implementation), entry, files));
-    const name = `deploy-${Date.now().toString(36)}-${randomBytes(4).toString("hex")}`;
-    const manifest = {
-      name,
-      private: true,
-      type: "module",
-      dependencies: { libretto: "^0.6.45", playwright: "^1.62.0", "playwright-core": "1.65.1", ...external },
-    };
-    const shared = Object.entries(files).map(([path, content]) => [`.libretto-share/source/${path}`, content]);
-    return {
-      source: sourceOfFiles({
-        "index.js": bootstrapModule(name, implementation, workflows, generation),
-        "package.json": JSON.stringify(manifest, null, 2),
-        ".libretto-workflows.json": JSON.stringify({ workflows }, null, 2),
-        ...Object.fromEntries(shared),
-        ...extra,
-      }),
-      entry_point: "index.js",
-    };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 }
 
 /** The author's package in one CommonJS module, as the client bundles it. */
 async function bundle(folder, entry, { generation = "current", external = {}, keepNames = false }) {
-  const { build } = requireFromRunner("esbuild");
-  const result = await build({
-    absWorkingDir: folder,
-    entryPoints: [entry],
-    bundle: true,
-    write: false,
-    platform: "node",
-    target: "node20",
-    format: "cjs",
-    keepNames,
-    alias: { libretto: RUNTIME, zod: requireFromRunner.resolve("zod") },
-    external: ["playwright", "playwright-core", "chromium-bidi", ...Object.keys(external)],
-    define: { RUNTIME_AUTH: String(generation === "current") },
-    logLevel: "silent",
-  });
-  return result.outputFiles[0].text;
+    const { build } = requireFromRunner("esbuild");
+    const result = await build({
+        absWorkingDir: folder,
+        entryPoints: [entry],
+        bundle: true,
+        write: false,
+        platform: "node",
+        target: "node20",
+        format: "cjs",
+        keepNames,
+        alias: { libretto: RUNTIME, zod: requireFromRunner.resolve("zod") },
+        external: ["playwright", "playwright-core", "chromium-bidi", ...Object.keys(external)],
+        define: { RUNTIME_AUTH: String(generation === "current") },
+        logLevel: "silent",
+    });
+    return result.outputFiles[0].text;
 }
 
 /** Loads a bundle here, as the client does before it uploads, and gives the workflows that it exports. */
 function workflowsIn(implementation) {
-  const module = { exports: {} };
-  new Function("module", "exports", "require", implementation)(module, module.exports, (name) =>
-    name === "playwright" || name.startsWith("node:") ? requireFromRunner(name) : {},
-  );
-  const isWorkflow = (value) => value?.[Symbol.for("libretto.workflow")] === true;
-  const exported = Object.entries(module.exports).flatMap(([key, value]) =>
-    key === "workflows" && !isWorkflow(value) ? Object.values(value ?? {}) : [value],
-  );
-  return [...new Set(exported.filter(isWorkflow))];
+    const module = { exports: {} };
+    new Function("module", "exports", "require", implementation)(module, module.exports, (name) =>
+        name === "playwright" || name.startsWith("node:") ? requireFromRunner(name) : {},
+    );
+    const isWorkflow = (value) => value?.[Symbol.for("libretto.workflow")] === true;
+    const exported = Object.entries(module.exports).flatMap(([key, value]) =>
+        key === "workflows" && !isWorkflow(value) ? Object.values(value ?? {}) : [value],
+    );
+    return [...new Set(exported.filter(isWorkflow))];
 }
 
 /** The list that travels beside the bootstrap: absent fields are left out, never null. */
 function describe(workflows, entry, files) {
-  const { toJSONSchema } = requireFromRunner("zod");
-  return workflows
-    .map((each) => ({
-      name: each.name,
-      credentialNames: each.credentialNames,
-      inputSchema: each.inputSchema && toJSONSchema(each.inputSchema),
-      outputSchema: each.outputSchema && toJSONSchema(each.outputSchema),
-      authProfileName: each.authProfileName,
-      authProfileRefresh: each.authProfileRefresh,
-      startUrl: each.startUrl,
-      gpu: each.gpu,
-      viewport: each.viewport,
-      sourceFile: entry,
-      sourceFiles: Object.keys(files).sort(),
-    }))
-    .sort((a, b) => a.name.localeCompare(b.name));
+    const { toJSONSchema } = requireFromRunner("zod");
+    return workflows
+        .map((each) => ({
+            name: each.name,
+            credentialNames: each.credentialNames,
+            inputSchema: each.inputSchema && toJSONSchema(each.inputSchema),
+            outputSchema: each.outputSchema && toJSONSchema(each.outputSchema),
+            authProfileName: each.authProfileName,
+            authProfileRefresh: each.authProfileRefresh,
+            startUrl: each.startUrl,
+            gpu: each.gpu,
+            viewport: each.viewport,
+            sourceFile: entry,
+            sourceFiles: Object.keys(files).sort(),
+        }))
+        .sort((a, b) => a.name.localeCompare(b.name));
 }
 
 /** The module that the server imports: one proxy a workflow, the implementation packed inside. */
 function bootstrapModule(name, implementation, workflows, generation) {
-  const strip = generation === "oldest" ? "" : `
+    const strip =
+        generation === "oldest"
+            ? ""
+            : `
 const RUNTIME_AUTH = Symbol.for("libretto.workflow.runtime-auth");
 const RUNTIME_SUPPORTS_HOSTED_AUTH = ${generation === "current"};`;
-  const input = generation === "oldest" ? "input" : "RUNTIME_SUPPORTS_HOSTED_AUTH || target[RUNTIME_AUTH] === true ? input : without(input)";
-  const proxies = workflows.map((each, i) => {
-    const { credentialNames, authProfileName, authProfileRefresh, startUrl, gpu, viewport } = each;
-    const launch = { credentialNames, authProfileName, authProfileRefresh, startUrl, gpu, viewport };
-    return `export const workflow_${i} = proxy(${JSON.stringify(each.name)}, ${JSON.stringify(launch)});`;
-  });
-  return `import { createRequire, Module } from "node:module";
+    const input =
+        generation === "oldest"
+            ? "input"
+            : "RUNTIME_SUPPORTS_HOSTED_AUTH || target[RUNTIME_AUTH] === true ? input : without(input)";
+    const proxies = workflows.map((each, i) => {
+        const { credentialNames, authProfileName, authProfileRefresh, startUrl, gpu, viewport } = each;
+        const launch = { credentialNames, authProfileName, authProfileRefresh, startUrl, gpu, viewport };
+        return `export const workflow_${i} = proxy(${JSON.stringify(each.name)}, ${JSON.stringify(launch)});`;
+    });
+    return `import { createRequire, Module } from "node:module";
 import { existsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

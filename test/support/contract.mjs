@@ -18,25 +18,25 @@ export const routes = JSON.parse(readFileSync(TABLE, "utf8"));
 
 /** Codes that an error may carry, and the one status that belongs to each. */
 export const STATUS_OF = {
-  BAD_REQUEST: 400,
-  UNAUTHORIZED: 401,
-  PAYMENT_REQUIRED: 402,
-  FORBIDDEN: 403,
-  NOT_FOUND: 404,
-  METHOD_NOT_SUPPORTED: 405,
-  NOT_ACCEPTABLE: 406,
-  TIMEOUT: 408,
-  CONFLICT: 409,
-  PRECONDITION_FAILED: 412,
-  PAYLOAD_TOO_LARGE: 413,
-  UNSUPPORTED_MEDIA_TYPE: 415,
-  UNPROCESSABLE_CONTENT: 422,
-  TOO_MANY_REQUESTS: 429,
-  INTERNAL_SERVER_ERROR: 500,
-  NOT_IMPLEMENTED: 501,
-  BAD_GATEWAY: 502,
-  SERVICE_UNAVAILABLE: 503,
-  GATEWAY_TIMEOUT: 504,
+    BAD_REQUEST: 400,
+    UNAUTHORIZED: 401,
+    PAYMENT_REQUIRED: 402,
+    FORBIDDEN: 403,
+    NOT_FOUND: 404,
+    METHOD_NOT_SUPPORTED: 405,
+    NOT_ACCEPTABLE: 406,
+    TIMEOUT: 408,
+    CONFLICT: 409,
+    PRECONDITION_FAILED: 412,
+    PAYLOAD_TOO_LARGE: 413,
+    UNSUPPORTED_MEDIA_TYPE: 415,
+    UNPROCESSABLE_CONTENT: 422,
+    TOO_MANY_REQUESTS: 429,
+    INTERNAL_SERVER_ERROR: 500,
+    NOT_IMPLEMENTED: 501,
+    BAD_GATEWAY: 502,
+    SERVICE_UNAVAILABLE: 503,
+    GATEWAY_TIMEOUT: 504,
 };
 
 /** Ids are lower-case RFC 9562 UUIDs; times have three decimals and a Z. Both are stricter than the formats' names. */
@@ -52,20 +52,23 @@ const validators = new Map();
 
 /** The compiled check of a route's answer, made on first use. */
 function outputCheck(route) {
-  let check = validators.get(route);
-  if (!check) validators.set(route, (check = ajv.compile(route.output ?? {})));
-  return check;
+    let check = validators.get(route);
+    if (!check) validators.set(route, (check = ajv.compile(route.output ?? {})));
+    return check;
 }
 
 const PATTERNS = routes.map((route) => ({
-  route,
-  pattern: new RegExp(`^${route.path.replace(/[.]/g, "\\.").replace(/\{[^}]+\}/g, "[^/]+")}$`),
+    route,
+    pattern: new RegExp(`^${route.path.replace(/[.]/g, "\\.").replace(/\{[^}]+\}/g, "[^/]+")}$`),
 }));
 
 /** The route that `method path` names; slashes are folded as the server folds them. */
 export function routeOf(method, target) {
-  const path = target.split("?")[0].replace(/\/{2,}/g, "/").replace(/(.)\/$/, "$1");
-  return PATTERNS.find(({ route, pattern }) => route.method === method && pattern.test(path))?.route;
+    const path = target
+        .split("?")[0]
+        .replace(/\/{2,}/g, "/")
+        .replace(/(.)\/$/, "$1");
+    return PATTERNS.find(({ route, pattern }) => route.method === method && pattern.test(path))?.route;
 }
 
 /**
@@ -75,62 +78,67 @@ export function routeOf(method, target) {
  * @param {{method: string, target: string, status: number, contentType: string|null, text: string}} answer
  */
 export function checkAnswer({ method, target, status, contentType, text }) {
-  const where = `${method} ${target} answered ${status}`;
-  const route = routeOf(method, target);
+    const where = `${method} ${target} answered ${status}`;
+    const route = routeOf(method, target);
 
-  assert.match(contentType ?? "", /^application\/json\b/, `${where}: content type`);
-  const body = parse(text, where);
-  if (status >= 400) checkError(body, status, where);
-  else if (route?.envelope === "rpc") checkOutput(route, body, where);
-  if (route) note(route, status);
-  return body;
+    assert.match(contentType ?? "", /^application\/json\b/, `${where}: content type`);
+    const body = parse(text, where);
+    if (status >= 400) checkError(body, status, where);
+    else if (route?.envelope === "rpc") checkOutput(route, body, where);
+    if (route) note(route, status);
+    return body;
 }
 
 function parse(text, where) {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new assert.AssertionError({ message: `${where}: not JSON: ${text.slice(0, 300)} (${cause.message})` });
-  }
+    try {
+        return JSON.parse(text);
+    } catch (cause) {
+        throw new assert.AssertionError({
+            message: `${where}: not JSON: ${text.slice(0, 300)} (${cause.message})`,
+        });
+    }
 }
 
 /** Clients of the RPC protocol refuse an error that has any key besides these. */
 function checkError(body, status, where) {
-  assert.deepEqual(Object.keys(body), ["json"], `${where}: the envelope of an error`);
-  const { defined, code, status: inside, message, data, ...rest } = body.json;
-  assert.deepEqual(rest, {}, `${where}: keys of an error`);
-  assert.equal(defined, false, `${where}: defined`);
-  assert.equal(inside, status, `${where}: status in the body`);
-  assert.equal(STATUS_OF[code], status, `${where}: code ${code}`);
-  assert.equal(typeof message, "string", `${where}: message`);
-  assert.notEqual(message.trim(), "", `${where}: message`);
-  if ("data" in body.json) assert.equal(typeof data, "object", `${where}: data`);
+    assert.deepEqual(Object.keys(body), ["json"], `${where}: the envelope of an error`);
+    const { defined, code, status: inside, message, data, ...rest } = body.json;
+    assert.deepEqual(rest, {}, `${where}: keys of an error`);
+    assert.equal(defined, false, `${where}: defined`);
+    assert.equal(inside, status, `${where}: status in the body`);
+    assert.equal(STATUS_OF[code], status, `${where}: code ${code}`);
+    assert.equal(typeof message, "string", `${where}: message`);
+    assert.notEqual(message.trim(), "", `${where}: message`);
+    if ("data" in body.json) assert.equal(typeof data, "object", `${where}: data`);
 }
 
 function checkOutput(route, body, where) {
-  assert.deepEqual(Object.keys(body), ["json"], `${where}: the envelope of an answer`);
-  const check = outputCheck(route);
-  assert.ok(check(body.json), `${where}: ${ajv.errorsText(check.errors)}\n${JSON.stringify(body).slice(0, 2000)}`);
+    assert.deepEqual(Object.keys(body), ["json"], `${where}: the envelope of an answer`);
+    const check = outputCheck(route);
+    assert.ok(
+        check(body.json),
+        `${where}: ${ajv.errorsText(check.errors)}\n${JSON.stringify(body).slice(0, 2000)}`,
+    );
 }
 
 const called = new Set();
 
 function note(route, status) {
-  const line = `${route.method} ${route.path} ${status}\n`;
-  if (called.has(line)) return;
-  called.add(line);
-  if (process.env.IMPRESARIO_TEST_CALLS) appendFileSync(process.env.IMPRESARIO_TEST_CALLS, line);
+    const line = `${route.method} ${route.path} ${status}\n`;
+    if (called.has(line)) return;
+    called.add(line);
+    if (process.env.IMPRESARIO_TEST_CALLS) appendFileSync(process.env.IMPRESARIO_TEST_CALLS, line);
 }
 
 /** The routes called so far, by every suite of this run: a map from "METHOD path" to its statuses. */
 export function routesCalled() {
-  const file = process.env.IMPRESARIO_TEST_CALLS;
-  const lines = file ? readFileSync(file, "utf8").split("\n") : [...called].map((line) => line.trim());
-  const seen = new Map();
-  for (const line of lines.filter(Boolean)) {
-    const [method, path, status] = line.split(" ");
-    const key = `${method} ${path}`;
-    seen.set(key, (seen.get(key) ?? new Set()).add(Number(status)));
-  }
-  return seen;
+    const file = process.env.IMPRESARIO_TEST_CALLS;
+    const lines = file ? readFileSync(file, "utf8").split("\n") : [...called].map((line) => line.trim());
+    const seen = new Map();
+    for (const line of lines.filter(Boolean)) {
+        const [method, path, status] = line.split(" ");
+        const key = `${method} ${path}`;
+        seen.set(key, (seen.get(key) ?? new Set()).add(Number(status)));
+    }
+    return seen;
 }

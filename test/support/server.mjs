@@ -14,7 +14,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-const BINARY = process.env.IMPRESARIO_BINARY ?? fileURLToPath(new URL("../../build/impresario", import.meta.url));
+const BINARY =
+    process.env.IMPRESARIO_BINARY ?? fileURLToPath(new URL("../../build/impresario", import.meta.url));
 const START_MS = 60_000;
 const STOP_MS = 60_000;
 
@@ -22,116 +23,125 @@ const execFileAsync = promisify(execFile);
 
 /** Runs a subcommand to its end. A failure throws, with its output. */
 export function impresario(args, options = {}) {
-  return execFileAsync(BINARY, args, { encoding: "utf8", maxBuffer: 16 << 20, ...options });
+    return execFileAsync(BINARY, args, { encoding: "utf8", maxBuffer: 16 << 20, ...options });
 }
 
 export class Server {
-  #child;
-  #lastWords = [];
+    #child;
+    #lastWords = [];
 
-  constructor(url, data) {
-    this.url = url;
-    this.data = data;
-  }
-
-  /**
-   * Starts a server on a port of the kernel's choice.
-   *
-   * @param {{data?: string, env?: Record<string, string>, args?: string[]}} [options]
-   *   `data`: a folder that an earlier server left; else a new one
-   */
-  static async start({ data, env = {}, args = [] } = {}) {
-    const server = new Server("", data ?? mkdtempSync(join(tmpdir(), "impresario-test-")));
-    const child = spawn(BINARY, ["serve", "--data", server.data, "--listen", "127.0.0.1:0", ...args], {
-      env: { ...process.env, IMPRESARIO_EGRESS_ALLOW: "127.0.0.1", ...env },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    server.#child = child;
-    process.once("exit", () => child.kill("SIGKILL"));
-    for (const stream of [child.stdout, child.stderr]) {
-      createInterface({ input: stream }).on("line", (line) => {
-        server.#lastWords.push(line);
-        if (server.#lastWords.length > 400) server.#lastWords.shift();
-        if (process.env.IMPRESARIO_TEST_VERBOSE) process.stderr.write(`[server] ${line}\n`);
-      });
+    constructor(url, data) {
+        this.url = url;
+        this.data = data;
     }
-    server.url = await server.#listening();
-    return server;
-  }
 
-  /** Resolves with the address that the server prints once it accepts requests. */
-  #listening() {
-    return new Promise((resolve, reject) => {
-      const fail = (why) => reject(new Error(`${why}\n${this.#lastWords.join("\n")}`));
-      const timer = setTimeout(() => fail("the server did not start in time"), START_MS);
-      createInterface({ input: this.#child.stdout }).on("line", (line) => {
-        const url = /^listening on (http:\/\/\S+)$/.exec(line)?.[1];
-        if (!url) return;
-        clearTimeout(timer);
-        resolve(url);
-      });
-      this.#child.once("error", (error) => fail(error.message));
-      this.#child.once("exit", (code, signal) => {
-        clearTimeout(timer);
-        fail(`the server ended before it listened (${signal ?? code})`);
-      });
-    });
-  }
-
-  /** What the server wrote last, on stdout and stderr. */
-  get lastWords() {
-    return this.#lastWords.join("\n");
-  }
-
-  get pid() {
-    return this.#child.pid;
-  }
-
-  /** A new key; the tenant is made when it is new. */
-  async key(tenant, label = "test") {
-    const { stdout } = await impresario(["key", "create", "--data", this.data, "--tenant", tenant, "--label", label]);
-    const key = stdout.trim();
-    assert.match(key, /^\S+$/, "key create prints the key alone");
-    return key;
-  }
-
-  /** Ends the server and tells how it went. */
-  async end(signal = "SIGTERM") {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
-      return { code: this.#child.exitCode, signal: this.#child.signalCode };
+    /**
+     * Starts a server on a port of the kernel's choice.
+     *
+     * @param {{data?: string, env?: Record<string, string>, args?: string[]}} [options]
+     *   `data`: a folder that an earlier server left; else a new one
+     */
+    static async start({ data, env = {}, args = [] } = {}) {
+        const server = new Server("", data ?? mkdtempSync(join(tmpdir(), "impresario-test-")));
+        const child = spawn(BINARY, ["serve", "--data", server.data, "--listen", "127.0.0.1:0", ...args], {
+            env: { ...process.env, IMPRESARIO_EGRESS_ALLOW: "127.0.0.1", ...env },
+            stdio: ["ignore", "pipe", "pipe"],
+        });
+        server.#child = child;
+        process.once("exit", () => child.kill("SIGKILL"));
+        for (const stream of [child.stdout, child.stderr]) {
+            createInterface({ input: stream }).on("line", (line) => {
+                server.#lastWords.push(line);
+                if (server.#lastWords.length > 400) server.#lastWords.shift();
+                if (process.env.IMPRESARIO_TEST_VERBOSE) process.stderr.write(`[server] ${line}\n`);
+            });
+        }
+        server.url = await server.#listening();
+        return server;
     }
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), STOP_MS);
-    this.#child.kill(signal);
-    const [code, killedBy] = await once(this.#child, "exit");
-    clearTimeout(timer);
-    return { code, signal: killedBy };
-  }
 
-  /** Ends the server and removes its folder. */
-  async stop() {
-    const how = await this.end();
-    rmSync(this.data, { recursive: true, force: true });
-    return how;
-  }
+    /** Resolves with the address that the server prints once it accepts requests. */
+    #listening() {
+        return new Promise((resolve, reject) => {
+            const fail = (why) => reject(new Error(`${why}\n${this.#lastWords.join("\n")}`));
+            const timer = setTimeout(() => fail("the server did not start in time"), START_MS);
+            createInterface({ input: this.#child.stdout }).on("line", (line) => {
+                const url = /^listening on (http:\/\/\S+)$/.exec(line)?.[1];
+                if (!url) return;
+                clearTimeout(timer);
+                resolve(url);
+            });
+            this.#child.once("error", (error) => fail(error.message));
+            this.#child.once("exit", (code, signal) => {
+                clearTimeout(timer);
+                fail(`the server ended before it listened (${signal ?? code})`);
+            });
+        });
+    }
+
+    /** What the server wrote last, on stdout and stderr. */
+    get lastWords() {
+        return this.#lastWords.join("\n");
+    }
+
+    get pid() {
+        return this.#child.pid;
+    }
+
+    /** A new key; the tenant is made when it is new. */
+    async key(tenant, label = "test") {
+        const { stdout } = await impresario([
+            "key",
+            "create",
+            "--data",
+            this.data,
+            "--tenant",
+            tenant,
+            "--label",
+            label,
+        ]);
+        const key = stdout.trim();
+        assert.match(key, /^\S+$/, "key create prints the key alone");
+        return key;
+    }
+
+    /** Ends the server and tells how it went. */
+    async end(signal = "SIGTERM") {
+        if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
+            return { code: this.#child.exitCode, signal: this.#child.signalCode };
+        }
+        const timer = setTimeout(() => this.#child.kill("SIGKILL"), STOP_MS);
+        this.#child.kill(signal);
+        const [code, killedBy] = await once(this.#child, "exit");
+        clearTimeout(timer);
+        return { code, signal: killedBy };
+    }
+
+    /** Ends the server and removes its folder. */
+    async stop() {
+        const how = await this.end();
+        rmSync(this.data, { recursive: true, force: true });
+        return how;
+    }
 }
 
 let shared;
 
 /** The server that all suites of this run share. A suite run by itself has its own, which ends with it. */
 export async function sharedServer() {
-  if (shared) return shared;
-  const given = process.env.IMPRESARIO_TEST_SERVER;
-  if (given) {
-    const { url, data } = JSON.parse(given);
-    return (shared = new Server(url, data));
-  }
-  const { after } = await import("node:test");
-  shared = await Server.start();
-  after(() => shared.stop());
-  return shared;
+    if (shared) return shared;
+    const given = process.env.IMPRESARIO_TEST_SERVER;
+    if (given) {
+        const { url, data } = JSON.parse(given);
+        return (shared = new Server(url, data));
+    }
+    const { after } = await import("node:test");
+    shared = await Server.start();
+    after(() => shared.stop());
+    return shared;
 }
 
 /** A name that no other test of this run uses. */
 export function unique(stem) {
-  return `${stem}-${randomBytes(4).toString("hex")}`;
+    return `${stem}-${randomBytes(4).toString("hex")}`;
 }

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+/** deployments/create, list, sync, get, logs: what a client sends and reads. Builds have a suite of their own. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { send } from "../support/api.mjs";
+import { oneWorkflow } from "../support/artifact.mjs";
+import { TIME, UUID } from "../support/contract.mjs";
+import { Tenant } from "../support/tenant.mjs";
+import { sourceOfFiles } from "../support/tar.mjs";
+
+const UNKNOWN = "01900000-0000-7000-8000-000000000000";
+const t = await Tenant.make("deployments");
+const artifact = oneWorkflow("deployments-only", "return 1;");
+
+/** Posts a body to deployments/create as it is written. */
+const post = (body, headers = {}) =>
+    send(t.url, "/v1/deployments/create", {
+        headers: { "content-type": "application/json", "x-api-key": t.key, ...headers },
+        body,
+    });
+
+test("create answers building, an id and a time, and the row is there at once", async () => {
+    const created = await t.ok("deployments/create", { ...artifact, description: "first" });
+    assert.deepEqual(Object.keys(created).sort(), ["created_at", "deployment_id", "status"]);
+    assert.equal(created.status, "building");
+    assert.match(created.deployment_id, UUID);
+    assert.match(created.created_at, TIME);
+
+    const [newest] = await t.ok("deployments/list", {});
+    assert.equal(newest.id, created.deployment_id);
+    assert.equal(newest.created_at, created.created_at);
+    assert.equal(newest.description, "first");
+});
+
+test("sync gives every documented field of a ready deployment", async () => {
+    const deployment = await t.deploy({ ...artifact, description: "second" });
+    assert.match(deployment.id, UUID);
+    assert.equal(deployment.deployment_id, deployment.id);
+    assert.equal(deployment.description, "second");
+    assert.equal(deployment.entry_point, "index.ts");
+    assert.equal(deployment.build_error, null);
+    assert.deepEqual(deployment.workflows, ["deployments-only"]);
+    assert.ok(deployment.built_at >= deployment.created_at);
+    for (const path of [deployment.source_path, deployment.bundle_path]) {
+        assert.ok(
+            typeof path === "string" && !path.startsWith("/") && path.includes(deployment.id),
+            `an opaque key: ${path}`,
+        );
+    }
+});
+
+test("a failed deployment has built_at and build_error, and no workflows", async () => {
+    const deployment = await t.build({ source: sourceOfFiles({ "readme.txt": "hello" }) });
+    assert.equal(deployment.status, "failed");
+    assert.match(deployment.built_at, TIME);
+    assert.notEqual(deployment.build_error, "");
+    assert.equal(deployment.workflows, null);
+});
+
+test("what is not said has its default", async () => {
+    const deployment = await t.build({ source: artifact.source });
+    assert.equal(deployment.entry_point, "index.ts");
+    assert.equal(deployment.description, null);
+});
+
+test("auto_repair, an old client's name and unknown fields are taken", async () => {
+    await t.deploy({
+        ...artifact,
+        auto_repair: true,
+        name: "an-old-client",
+        credential_id: 7,
+        nested: { a: [] },
+    });
+});
+
+test("workflows are null until ready", async () => {
+    const { deployment_id: id } = await t.ok(
+        "deployments/create",
+        oneWorkflow("deployments-null", "return 2;"),
+    );
+    const early = await t.ok("deployments/sync", { id });
+    assert.equal(early.workflows === null, early.status === "building");
+    assert.equal((await t.built(id)).status, "ready");
+});
+
+const bytes = Buffer.from(artifact.source, "base64");
+const ENCODINGS = {
+    "the URL-safe alphabet": bytes.toString("base64url"),
+    "no padding": artifact.source.replace(/=+$/, ""),
+    "lines of 76": artifact.source.replace(/.{76}/g, "$&\r\n"),
+    "spaces and tabs at the ends": ` \t${artifact.source}\n`,
+};
+for (const [what, source] of Object.entries(ENCODINGS)) {
+    test(`source may come in ${what}`, async () => {
+        await t.deploy({ ...artifact, source });
+    });
+}
+
+test("source may hold the escapes of other languages' JSON writers", async () => {
+    const escaped = artifact.source.replaceAll("/", "\\/").replaceAll("+", "\\u002B").replace(/.{60}/, "$&\\n");
+    const { status, body, text } = await post(`{"json":{"entry_point":"index.ts","source":"${escaped}"}}`);
+    assert.equal(status, 200, text);
+    assert.equal((await t.built(body.json.deployment_id)).status, "ready");
+});
+
+test("the order of keys is free", async () => {
+    const source = JSON.stringify(artifact.source);
+    for (const body of [
+        `{"json":{"source":${source},"entry_point":"index.ts"}}`,
+        `{"json":{"description":"last","entry_point":"index.ts","source":${source}}}`,
+        `{"meta":[],"json":{"source":${source}}}`,
+        `{"json":{"source":${source}},"meta":[]}`,
+    ]) {
+        const { status, text } = await post(body);
+        assert.equal(status, 200, text);
+    }
+});
+
+test("a key that comes twice is refused", async () => {
+    const source = JSON.stringify(artifact.source);
+    for (const body of [
+        `{"json":{"source":${source},"source":${source}}}`,
+        `{"json":{"source":${source},"entry_point":"index.ts","entry_point":"other.ts"}}`,
+        `{"json":{"source":${source}},"json":{"source":${source}}}`,
+    ]) {
+        const { status, body: answer } = await post(body);
+        assert.equal(status, 400);
+        assert.equal(answer.json.code, "BAD_REQUEST");
+    }
+});
+
+test("a missing source and wrong types are each named", async () => {
+    assert.deepEqual(await t.refuses("deployments/create", {}), [
+        {
+            code: "invalid_type",
+            expected: "string",
+            received: "undefined",
+            path: ["source"],
+            message: "Required",
+        },
+    ]);
+    const issues = await t.refuses("deployments/create", {
+        source: 5,
+        entry_point: false,
+        description: [],
+        auto_repair: "yes",
+    });
+    assert.deepEqual(Object.fromEntries(issues.map(({ path, message }) => [path.join("."), message])), {
+        source: "Expected string, received number",
+        entry_point: "Expected string, received boolean",
+        description: "Expected string, received array",
+        auto_repair: "Expected boolean, received string",
+    });
+});
+
+test("null is not absence", async () => {
+    const [issue] = await t.refuses("deployments/create", { ...artifact, description: null });
+    assert.equal(issue.message, "Expected string, received null");
+    assert.deepEqual(issue.path, ["description"]);
+});
+
+const BAD_SOURCES = {
+    empty: ["", /empty|at least 1/i],
+    "not base64": ["this is %% not base64", /base64/i],
+    "base64 with a stray padding": ["QUJD=QUJD", /base64/i],
+    "not gzip": [Buffer.from("plain bytes, no gzip").toString("base64"), /gzip/i],
+    "white space alone": [" \n ", /empty|gzip|base64/i],
+};
+for (const [what, [source, says]] of Object.entries(BAD_SOURCES)) {
+    test(`a source that is ${what} is refused at once`, async () => {
+        const error = await t.fails("deployments/create", { source }, "BAD_REQUEST");
+        assert.match(JSON.stringify(error), says);
+    });
+}
+
+const BAD_ENTRIES = {
+    absolute: "/etc/passwd",
+    "above the archive": "../index.ts",
+    "above the archive on the way": "src/../../index.ts",
+    empty: "",
+    "too long": "a".repeat(1025),
+};
+for (const [what, entry_point] of Object.entries(BAD_ENTRIES)) {
+    test(`an entry_point that is ${what} is refused at once`, async () => {
+        const error = await t.fails("deployments/create", { ...artifact, entry_point }, "BAD_REQUEST");
+        assert.match(JSON.stringify(error), /entry_point/);
+    });
+}
+
+test("an entry_point with a NUL is refused at once", async () => {
+    const { status } = await post(
+        `{"json":{"source":${JSON.stringify(artifact.source)},"entry_point":"a\\u0000b"}}`,
+    );
+    assert.equal(status, 400);
+});
+
+test("a description may have 2000 characters and no more", async () => {
+    await t.ok("deployments/create", { ...artifact, description: "ü".repeat(2000) });
+    const [issue] = await t.refuses("deployments/create", { ...artifact, description: "ü".repeat(2001) });
+    assert.equal(issue.code, "too_big");
+    assert.deepEqual([issue.maximum, issue.type, issue.inclusive], [2000, "string", true]);
+});
+
+test("a body larger than the limit is 413 and names the limit", async () => {
+    const answer = await post(`{"json":{"source":"${"A".repeat(70 << 20)}"}}`);
+    assert.equal(answer.status, 413);
+    assert.match(answer.body.json.message, /\d/);
+});
+
+test("sync and get are one route under two names", async () => {
+    const { id } = await t.deploy(artifact);
+    assert.deepEqual(await t.ok("deployments/get", { id }), await t.ok("deployments/sync", { id }));
+});
+
+test("an id that never was is 404, one that is no UUID is 400", async () => {
+    for (const route of ["deployments/sync", "deployments/get", "deployments/logs"]) {
+        await t.fails(route, { id: UNKNOWN }, "NOT_FOUND");
+        const [issue] = await t.refuses(route, { id: "nonsense" });
+        assert.deepEqual(issue, {
+            validation: "uuid",
+            code: "invalid_string",
+            message: "Invalid uuid",
+            path: ["id"],
+        });
+        const [missing] = await t.refuses(route, {});
+        assert.equal(missing.message, "Required");
+    }
+});
+
+test("wait_seconds answers when the build ends, and at once when it has ended", async () => {
+    const { deployment_id: id } = await t.ok(
+        "deployments/create",
+        oneWorkflow("deployments-wait", "return 3;"),
+    );
+    const [waited] = await Promise.all([t.ok("deployments/sync", { id, wait_seconds: 60 })]);
+    assert.equal(waited.status, "ready");
+
+    const before = Date.now();
+    await t.ok("deployments/sync", { id, wait_seconds: 60 });
+    assert.ok(Date.now() - before < 10_000);
+});
+
+test("wait_seconds is from 0 to 60, a whole number", async () => {
+    const { id } = await t.deploy(artifact);
+    await t.ok("deployments/sync", { id, wait_seconds: 0 });
+    const messages = [];
+    for (const wait_seconds of [61, -1, 1.5, "1"]) {
+        messages.push((await t.refuses("deployments/sync", { id, wait_seconds }))[0].message);
+    }
+    assert.equal(messages[0], "Number must be less than or equal to 60");
+    assert.equal(messages[1], "Number must be greater than or equal to 0");
+    assert.equal(messages[2], "Expected integer, received float");
+    assert.equal(messages[3], "Expected number, received string");
+});
+
+test("list is an array, newest first, in pages when it is asked for pages", async () => {
+    const mine = await Tenant.make("deployments-list");
+    const ids = [];
+    for (let i = 0; i < 5; i++) {
+        ids.unshift(
+            (await mine.ok("deployments/create", { ...artifact, description: `number ${i}` })).deployment_id,
+        );
+    }
+    const all = await mine.ok("deployments/list", {});
+    assert.deepEqual(
+        all.map(({ id }) => id),
+        ids,
+    );
+
+    const paged = [];
+    let cursor;
+    do {
+        const answer = await mine.call("deployments/list", { limit: 2, ...(cursor ? { cursor } : {}) });
+        assert.equal(answer.status, 200, answer.text);
+        assert.ok(answer.body.json.length <= 2);
+        paged.push(...answer.body.json.map(({ id }) => id));
+        cursor = answer.headers.get("x-next-cursor");
+    } while (cursor);
+    assert.deepEqual(paged, ids);
+    for (const id of ids) await mine.built(id);
+});
+
+test("list of a tenant without deployments is an empty array", async () => {
+    const mine = await Tenant.make("deployments-none");
+    assert.deepEqual(await mine.ok("deployments/list", {}), []);
+});
+
+test("a bad cursor or limit of list is refused", async () => {
+    await t.fails("deployments/list", { limit: 2, cursor: "no cursor of ours" }, "BAD_REQUEST");
+    for (const limit of [0, 1001]) {
+        const [issue] = await t.refuses("deployments/list", { limit });
+        assert.deepEqual(issue.path, ["limit"]);
+    }
+});
+
+test("logs tell the story of a build in order, and say when it is over", async () => {
+    const { id } = await t.deploy(oneWorkflow("deployments-logs", "return 4;"));
+    const first = await t.ok("deployments/logs", { id });
+    assert.ok(first.lines.length > 0);
+    const times = first.lines.map(({ timestamp }) => timestamp);
+    assert.deepEqual(times, [...times].sort());
+    assert.ok(first.lines.some(({ stream }) => stream === "system"));
+
+    let last = first;
+    while (!last.done && last.next_cursor) {
+        last = await t.ok("deployments/logs", { id, cursor: last.next_cursor, wait_seconds: 5 });
+    }
+    assert.equal(last.done, true);
+    if (last.next_cursor) {
+        const rest = await t.ok("deployments/logs", { id, cursor: last.next_cursor, wait_seconds: 60 });
+        assert.deepEqual([rest.lines, rest.done], [[], true]);
+    }
+    await t.fails("deployments/logs", { id, cursor: "no cursor of ours" }, "BAD_REQUEST");
+});
+
+test("logs can be followed while the build runs", async () => {
+    const { deployment_id: id } = await t.ok(
+        "deployments/create",
+        oneWorkflow("deployments-follow", "return 5;"),
+    );
+    const lines = [];
+    let page = { next_cursor: undefined, done: false };
+    while (!page.done) {
+        page = await t.ok("deployments/logs", {
+            id,
+            wait_seconds: 30,
+            ...(page.next_cursor ? { cursor: page.next_cursor } : {}),
+        });
+        lines.push(...page.lines.map(({ message }) => message));
+    }
+    assert.equal((await t.ok("deployments/sync", { id })).status, "ready");
+    assert.equal(lines.join("\n"), await t.buildLog(id));
+});
+
+test("an Idempotency-Key makes a repeated create one deployment", async () => {
+    const headers = { "idempotency-key": "once-and-only-once" };
+    const first = await t.ok("deployments/create", artifact, headers);
+    const second = await t.ok("deployments/create", artifact, headers);
+    assert.deepEqual(second, first);
+    await t.fails("deployments/create", { ...artifact, description: "another" }, "CONFLICT", headers);
+
+    const other = await Tenant.make("deployments-idempotent");
+    const theirs = await other.ok("deployments/create", artifact, headers);
+    assert.notEqual(theirs.deployment_id, first.deployment_id);
+});

@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The front door: what every route shares before a handler sees anything. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { Api, send } from "../support/api.mjs";
+import { routes } from "../support/contract.mjs";
+import { impresario } from "../support/server.mjs";
+import { Tenant } from "../support/tenant.mjs";
+import { Wire } from "../support/wire.mjs";
+
+const t = await Tenant.make("protocol");
+const JSON_TYPE = { "content-type": "application/json" };
+const headers = { ...JSON_TYPE, "x-api-key": t.key };
+const LIST = "/v1/credentials/list";
+
+/** Posts to a route that needs no input. */
+const post = (body, more = {}, target = LIST) =>
+    send(t.url, target, { headers: { ...headers, ...more }, body });
+
+/** Posts with exactly these headers, on a socket of its own. */
+async function exact(method, target, head, body) {
+    const wire = await Wire.open(t.url);
+    try {
+        return await wire.send(Wire.request(method, target, head, body)).answer({ method, target });
+    } finally {
+        wire.close();
+    }
+}
+
+// Paths and methods
+
+test("an unknown path is 404 in the envelope, with and without a key", async () => {
+    for (const target of ["/v1/nothing/here", "/v1/jobs", "/v2/jobs/get", "/", "/favicon.ico", "/v1"]) {
+        for (const head of [headers, JSON_TYPE]) {
+            const { status, body } = await send(t.url, target, { headers: head, body: '{"json":{}}' });
+            assert.deepEqual([status, body.json.code], [404, "NOT_FOUND"], target);
+        }
+    }
+    const { status } = await send(t.url, "/nothing", { method: "GET" });
+    assert.equal(status, 404);
+});
+
+test("a path is exact: case, encoding and dots make another path", async () => {
+    for (const target of ["/v1/Credentials/list", "/v1/credentials/list/x", "/v1/credentials/./list/../../x"]) {
+        const { status } = await exact("POST", target, headers, '{"json":{}}');
+        assert.equal(status, 404, target);
+    }
+});
+
+test("a wrong method is 405 and names the right one", async () => {
+    for (const method of ["GET", "PUT", "DELETE", "PATCH"]) {
+        const answer = await send(t.url, LIST, { method, headers });
+        assert.deepEqual([answer.status, answer.body.json.code], [405, "METHOD_NOT_SUPPORTED"], method);
+        assert.match(answer.headers.get("allow") ?? "POST", /POST/);
+    }
+});
+
+test("slashes fold: doubled anywhere, one at the end", async () => {
+    for (const target of ["//v1/credentials/list", "/v1//credentials///list", "/v1/credentials/list/"]) {
+        const { status, text } = await exact("POST", target, headers, '{"json":{}}');
+        assert.equal(status, 200, `${target}: ${text}`);
+    }
+});
+
+test("no API path redirects", async () => {
+    const { status } = await exact("POST", "//v1/credentials/list/", headers, '{"json":{}}');
+    assert.equal(status, 200);
+});
+
+test("every route of the table that is not built yet is 501 with a sentence", async () => {
+    for (const { method, path, envelope } of routes) {
+        const target = path.replace(/\{[^}]+\}/g, "x");
+        const body = method === "GET" ? undefined : envelope === "rpc" ? '{"json":{}}' : "{}";
+        const response = await fetch(t.url + target, { method, headers, body, redirect: "manual" });
+        const text = await response.text();
+        assert.ok(![404, 405].includes(response.status), `${method} ${target}: ${response.status} ${text}`);
+        assert.ok(
+            response.status < 500 || response.status === 501,
+            `${method} ${target}: ${response.status} ${text}`,
+        );
+        if (response.status === 501) assert.match(text, /\w+ \w+ \w+/, `${method} ${target} explains itself`);
+    }
+});
+
+// Content types and bodies
+
+test("another content type is 415", async () => {
+    for (const type of [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "text/json",
+    ]) {
+        const { status, body } = await post('{"json":{}}', { "content-type": type });
+        assert.deepEqual([status, body.json.code], [415, "UNSUPPORTED_MEDIA_TYPE"], type);
+    }
+});
+
+test("JSON may name a charset, in any case", async () => {
+    for (const type of [
+        "application/json; charset=utf-8",
+        "Application/JSON;charset=UTF-8",
+        "application/json;",
+    ]) {
+        const { status, text } = await post('{"json":{}}', { "content-type": type });
+        assert.equal(status, 200, `${type}: ${text}`);
+    }
+});
+
+test("an empty body is never refused for its content type", async () => {
+    for (const type of [undefined, "application/json", "text/plain", "application/x-www-form-urlencoded"]) {
+        const { status, text } = await exact("POST", LIST, { "x-api-key": t.key, "content-type": type });
+        assert.equal(status, 200, `${type}: ${text}`);
+    }
+});
+
+test("a missing content type is taken as JSON", async () => {
+    const { status, text } = await exact("POST", LIST, { "x-api-key": t.key }, '{"json":{}}');
+    assert.equal(status, 200, text);
+});
+
+test("no input is an empty object: no body, {}, no json", async () => {
+    for (const body of ["", "{}", '{"meta":[]}', '{"other":1}', "  {}  "]) {
+        const { status, text } = await post(body);
+        assert.equal(status, 200, `${body}: ${text}`);
+    }
+});
+
+test("and an empty object lacks what a route requires", async () => {
+    const { status, body } = await post("{}", {}, "/v1/jobs/get");
+    assert.equal(status, 400);
+    assert.deepEqual(body.json.data.issues[0].path, ["id"]);
+});
+
+const MALFORMED = [
+    "{",
+    "nonsense",
+    '{"json":}',
+    '{"json":{}',
+    '{"json":{}}x',
+    "{'json':{}}",
+    '{"json":{},}',
+    "\u0000",
+    '{"json":{"a":01}}',
+    '{"json":{"a":NaN}}',
+];
+for (const body of MALFORMED) {
+    test(`malformed JSON is 400 without data: ${JSON.stringify(body)}`, async () => {
+        const { status, body: answer } = await post(body);
+        assert.deepEqual([status, answer.json.code], [400, "BAD_REQUEST"]);
+        assert.match(answer.json.message, /malformed|JSON/i);
+        assert.ok(!("data" in answer.json));
+    });
+}
+
+test("a body that is JSON but no object is 400", async () => {
+    for (const body of ["[]", '"text"', "1", "true", "null"]) {
+        const { status } = await post(body);
+        assert.equal(status, 400, body);
+    }
+});
+
+test("a json that is no object is named with what it is", async () => {
+    for (const [json, received] of [
+        ["[]", "array"],
+        ['"x"', "string"],
+        ["1", "number"],
+        ["null", "null"],
+        ["true", "boolean"],
+    ]) {
+        const { status, body } = await post(`{"json":${json}}`);
+        assert.equal(status, 400, json);
+        assert.deepEqual(body.json.data.issues, [
+            {
+                code: "invalid_type",
+                expected: "object",
+                received,
+                path: [],
+                message: `Expected object, received ${received}`,
+            },
+        ]);
+    }
+});
+
+test("a byte order mark, deep nesting and odd text do no harm", async () => {
+    const deep = (n) => `{"json":{"x":${"[".repeat(n)}${"]".repeat(n)}}}`;
+    assert.equal((await post(deep(40))).status, 200);
+    assert.equal((await post(deep(100))).status, 400);
+    assert.equal((await post(deep(100_000))).status, 400);
+    assert.ok([200, 400].includes((await post('\ufeff{"json":{}}')).status));
+});
+
+const UNSTORABLE = {
+    "a NUL": Buffer.from('{"json":{"name":"a\\u0000b","value":"v"}}'),
+    "a lone high surrogate": Buffer.from('{"json":{"name":"a\\ud800b","value":"v"}}'),
+    "a lone low surrogate": Buffer.from('{"json":{"name":"a\\udc00b","value":"v"}}'),
+    "invalid UTF-8": Buffer.concat([
+        Buffer.from('{"json":{"name":"a'),
+        Buffer.from([0xff]),
+        Buffer.from('","value":"v"}}'),
+    ]),
+    "an overlong form": Buffer.concat([
+        Buffer.from('{"json":{"name":"a'),
+        Buffer.from([0xc0, 0xaf]),
+        Buffer.from('","value":"v"}}'),
+    ]),
+    "a surrogate in UTF-8": Buffer.concat([
+        Buffer.from('{"json":{"name":"a'),
+        Buffer.from([0xed, 0xa0, 0x80]),
+        Buffer.from('","value":"v"}}'),
+    ]),
+};
+for (const [what, body] of Object.entries(UNSTORABLE)) {
+    test(`text that cannot be given back is refused: ${what}`, async () => {
+        const { status } = await post(body, {}, "/v1/credentials/create");
+        assert.equal(status, 400);
+    });
+}
+
+test("a pair of surrogates is one character", async () => {
+    const { status, text } = await post(
+        '{"json":{"name":"note \\ud83d\\udd11","value":"v"}}',
+        {},
+        "/v1/credentials/create",
+    );
+    assert.equal(status, 200, text);
+    await t.ok("credentials/get", { name: "note 🔑" });
+});
+
+test("meta beside json is taken, whatever it says", async () => {
+    for (const meta of ["[]", '[[1,"when"]]', '[[99,"x"],[0,"y",1]]', '[["string-type","x"]]']) {
+        const { status, text } = await post(`{"json":{},"meta":${meta}}`);
+        assert.equal(status, 200, `${meta}: ${text}`);
+    }
+});
+
+test("a path that meta marks as undefined is absent", async () => {
+    const { status, body } = await post('{"json":{"id":null},"meta":[[3,"id"]]}', {}, "/v1/jobs/get");
+    assert.equal(status, 400);
+    assert.equal(body.json.data.issues[0].message, "Required");
+    const listed = await post(
+        '{"json":{"limit":null,"status":null},"meta":[[3,"limit"],[3,"status"]]}',
+        {},
+        "/v1/jobs/list",
+    );
+    assert.equal(listed.status, 200, listed.text);
+});
+
+test("null for an optional field is refused and names it", async () => {
+    const issues = await t.refuses("jobs/list", { limit: null, status: null });
+    assert.deepEqual(issues.map(({ path }) => path[0]).sort(), ["limit", "status"]);
+    const [limit] = issues.filter(({ path }) => path[0] === "limit");
+    assert.equal(limit.message, "Expected number, received null");
+});
+
+test("unknown fields are dropped", async () => {
+    await t.ok("credentials/list", { nonsense: { deeply: ["nested"] }, limit: "not even a number" });
+});
+
+test("an issue of each kind has the shape that clients know", async () => {
+    const [missing] = await t.refuses("jobs/get", {});
+    assert.deepEqual(missing, {
+        code: "invalid_type",
+        expected: "string",
+        received: "undefined",
+        path: ["id"],
+        message: "Required",
+    });
+    const [wrong] = await t.refuses("jobs/list", { limit: "5" });
+    assert.deepEqual(wrong, {
+        code: "invalid_type",
+        expected: "number",
+        received: "string",
+        path: ["limit"],
+        message: "Expected number, received string",
+    });
+    const [big] = await t.refuses("jobs/list", { limit: 101 });
+    assert.deepEqual(big, {
+        code: "too_big",
+        maximum: 100,
+        type: "number",
+        inclusive: true,
+        exact: false,
+        path: ["limit"],
+        message: "Number must be less than or equal to 100",
+    });
+    const [small] = await t.refuses("jobs/list", { limit: 0 });
+    assert.deepEqual(small, {
+        code: "too_small",
+        minimum: 1,
+        type: "number",
+        inclusive: true,
+        exact: false,
+        path: ["limit"],
+        message: "Number must be greater than or equal to 1",
+    });
+    const [uuid] = await t.refuses("jobs/get", { id: "x" });
+    assert.deepEqual(uuid, {
+        validation: "uuid",
+        code: "invalid_string",
+        message: "Invalid uuid",
+        path: ["id"],
+    });
+    const [url] = await t.refuses("jobs/create", { workflow: "w", start_url: "x" });
+    assert.deepEqual(url, {
+        validation: "url",
+        code: "invalid_string",
+        message: "Invalid url",
+        path: ["start_url"],
+    });
+});
+
+// Keys
+
+test("no key, a wrong key and a malformed key have one answer", async () => {
+    const answers = [];
+    for (const head of [
+        {},
+        { "x-api-key": "" },
+        { "x-api-key": "nonsense" },
+        { "x-api-key": `${t.key}x` },
+        { "x-api-key": t.key.toUpperCase() },
+        { authorization: "Bearer nonsense" },
+        { authorization: "Basic abc" },
+    ]) {
+        const answer = await exact("POST", LIST, { ...JSON_TYPE, ...head }, '{"json":{}}');
+        assert.equal(answer.status, 401, JSON.stringify(head));
+        answers.push(answer.text);
+    }
+    assert.deepEqual(new Set(answers).size, 1, answers.join("\n"));
+    assert.equal(JSON.parse(answers[0]).json.code, "UNAUTHORIZED");
+});
+
+test("a bearer token is a key", async () => {
+    const { status } = await send(t.url, LIST, {
+        headers: { ...JSON_TYPE, authorization: `Bearer ${t.key}` },
+        body: "{}",
+    });
+    assert.equal(status, 200);
+});
+
+test("a key is asked for before the input is read", async () => {
+    const { status } = await send(t.url, "/v1/jobs/get", { headers: JSON_TYPE, body: '{"json":{"id":1}}' });
+    assert.equal(status, 401);
+});
+
+test("a revoked key is as good as none, at once", async () => {
+    const key = await t.server.key(t.name, "to be revoked");
+    const api = new Api(t.url, key);
+    await api.ok("credentials/list", {});
+
+    const { stdout } = await impresario([
+        "key",
+        "list",
+        "--data",
+        t.server.data,
+        "--tenant",
+        t.name,
+        "-o",
+        "json",
+    ]);
+    const listed = JSON.parse(stdout);
+    assert.ok(!stdout.includes(key), "a list never shows a key");
+    const { id } = listed.find(({ label }) => label === "to be revoked");
+    await impresario(["key", "revoke", "--data", t.server.data, id]);
+
+    await api.fails("credentials/list", {}, "UNAUTHORIZED");
+    await t.ok("credentials/list", {});
+});
+
+test("two keys of one tenant see the same", async () => {
+    const other = new Api(t.url, await t.server.key(t.name, "second"));
+    await t.ok("credentials/upsert", { name: "seen-by-both", value: "1" });
+    assert.equal((await other.ok("credentials/get", { name: "seen-by-both" })).value, "1");
+});
+
+// Sizes and connections
+
+test("a body beyond its limit is 413, before it has been sent", async () => {
+    const wire = await Wire.open(t.url);
+    wire.send(
+        `POST ${LIST} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nx-api-key: ${t.key}\r\ncontent-length: 999999999999\r\n\r\n`,
+    );
+    const { status, body } = await wire.answer({ method: "POST", target: LIST });
+    assert.deepEqual([status, body.json.code], [413, "PAYLOAD_TOO_LARGE"]);
+    wire.close();
+});
+
+test("a chunked body beyond its limit is 413 as well", async () => {
+    const wire = await Wire.open(t.url);
+    wire.send(
+        `POST ${LIST} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nx-api-key: ${t.key}\r\ntransfer-encoding: chunked\r\n\r\n`,
+    );
+    const chunk = Buffer.alloc(1 << 20, " ");
+    for (let i = 0; i < 8; i++)
+        wire.send(Buffer.concat([Buffer.from("100000\r\n"), chunk, Buffer.from("\r\n")]));
+    wire.send("0\r\n\r\n");
+    const { status } = await wire.answer({ method: "POST", target: LIST });
+    assert.equal(status, 413);
+    wire.close();
+});
+
+test("a body just within its limit is taken", async () => {
+    const { status, text } = await post(`{"json":{"ignored":"${"x".repeat((2 << 20) - 100)}"}}`);
+    assert.equal(status, 200, text);
+});
+
+test("a chunked body is a body", async () => {
+    const wire = await Wire.open(t.url);
+    wire.send(
+        `POST ${LIST} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nx-api-key: ${t.key}\r\ntransfer-encoding: chunked\r\n\r\n`,
+    );
+    wire.send('5\r\n{"jso\r\n').send('6\r\nn":{}}\r\n').send("0\r\n\r\n");
+    assert.equal((await wire.answer({ method: "POST", target: LIST })).status, 200);
+    wire.close();
+});
+
+test("a connection stays usable after every kind of refusal", async () => {
+    const wire = await Wire.open(t.url);
+    const good = () => Wire.request("POST", LIST, headers, '{"json":{}}');
+    const bad = [
+        ["POST", "/v1/nothing", headers, "{}", 404],
+        ["GET", LIST, headers, "", 405],
+        ["POST", LIST, { ...headers, "content-type": "text/plain" }, "x", 415],
+        ["POST", LIST, headers, "{", 400],
+        ["POST", "/v1/jobs/get", headers, '{"json":{"id":1}}', 400],
+        ["POST", LIST, JSON_TYPE, "{}", 401],
+        ["POST", "/v1/jobs/get", headers, '{"json":{"id":"01900000-0000-7000-8000-000000000000"}}', 404],
+        ["POST", "/v1/sessions/create", headers, "{}", 501],
+    ];
+    for (const [method, target, head, body, expected] of bad) {
+        const { status, text } = await wire
+            .send(Wire.request(method, target, head, body))
+            .answer({ method, target });
+        assert.equal(status, expected, text);
+        assert.equal(
+            (await wire.send(good()).answer({ method: "POST", target: LIST })).status,
+            200,
+            `after ${expected}`,
+        );
+    }
+    wire.close();
+});
+
+test("requests may follow each other before their answers", async () => {
+    const wire = await Wire.open(t.url);
+    const one = Wire.request("POST", LIST, headers, '{"json":{}}');
+    wire.send(Buffer.concat([one, Wire.request("POST", "/v1/nothing", headers, "{}"), one]));
+    const statuses = [];
+    for (const target of [LIST, "/v1/nothing", LIST])
+        statuses.push((await wire.answer({ method: "POST", target })).status);
+    assert.deepEqual(statuses, [200, 404, 200]);
+    wire.close();
+});
+
+test("an answer promises to keep an idle connection for a minute or more", async () => {
+    const { headers: answered } = await exact("POST", LIST, headers, "{}");
+    const seconds = /timeout=(\d+)/.exec(answered.get("keep-alive") ?? "")?.[1];
+    assert.ok(Number(seconds) >= 60, `Keep-Alive: ${answered.get("keep-alive")}`);
+});
+
+test("Expect: 100-continue is answered before the body comes", async () => {
+    const wire = await Wire.open(t.url);
+    const body = '{"json":{}}';
+    wire.send(
+        `POST ${LIST} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nx-api-key: ${t.key}\r\nexpect: 100-continue\r\ncontent-length: ${body.length}\r\n\r\n`,
+    );
+    assert.equal((await wire.answer()).status, 100);
+    assert.equal((await wire.send(body).answer({ method: "POST", target: LIST })).status, 200);
+    wire.close();
+});
+
+test("what is no HTTP gets a 400 or a closed connection, and harms nobody", async () => {
+    for (const bytes of [
+        "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        "GET\r\n\r\n",
+        `POST ${LIST} HTTP/1.1\r\ncontent-length: -5\r\nhost: x\r\n\r\n`,
+        "\r\n".repeat(10) + "nonsense nonsense nonsense\r\n\r\n",
+    ]) {
+        const wire = await Wire.open(t.url);
+        wire.send(Buffer.from(bytes, "latin1"));
+        const outcome = await Promise.race([
+            wire.answer().then(
+                ({ status }) => status,
+                () => "closed",
+            ),
+            wire.closed().then(() => "closed"),
+        ]);
+        assert.ok(outcome === "closed" || outcome === 400, String(outcome));
+        wire.close();
+    }
+    await t.ok("credentials/list", {});
+});
+
+test("a client that goes in the middle of its body harms nobody", async () => {
+    const wire = await Wire.open(t.url);
+    wire.send(
+        `POST ${LIST} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nx-api-key: ${t.key}\r\ncontent-length: 1000\r\n\r\n{"json"`,
+    );
+    wire.close();
+    await t.ok("credentials/list", {});
+});
+
+// Headers of ours
+
+test("every answer has a request id; a sane one that came is used", async () => {
+    const { headers: given } = await post("{}", { "x-request-id": "my-own-id-42" });
+    assert.equal(given.get("x-request-id"), "my-own-id-42");
+    const first = (await post("{}")).headers.get("x-request-id");
+    const second = (await post("{}")).headers.get("x-request-id");
+    assert.ok(first && second && first !== second);
+    const { headers: failed } = await send(t.url, "/v1/nothing", { headers, body: "{}" });
+    assert.ok(failed.get("x-request-id"));
+    const { headers: odd } = await post("{}", { "x-request-id": "x".repeat(5000) });
+    assert.ok((odd.get("x-request-id") ?? "").length < 1000);
+});
+
+test("an Origin beside a key is ignored", async () => {
+    for (const origin of [t.url, `${t.url}/`, "https://elsewhere.example", "null"]) {
+        assert.equal((await post("{}", { origin })).status, 200, origin);
+    }
+});
+
+test("answers are not to be kept", async () => {
+    assert.match((await post("{}")).headers.get("cache-control") ?? "", /no-store/);
+});
+
+// What operators ask
+
+test("healthz and readyz answer without a key", async () => {
+    for (const path of ["/healthz", "/readyz"]) {
+        const response = await fetch(t.url + path);
+        assert.equal(response.status, 200, await response.text());
+    }
+});
+
+test("metrics speak Prometheus' format", async () => {
+    const response = await fetch(`${t.url}/metrics`);
+    assert.equal(response.status, 200);
+    assert.match(response.headers.get("content-type"), /^text\/plain/);
+    const lines = (await response.text()).trim().split("\n");
+    for (const line of lines.filter((each) => each && !each.startsWith("#"))) {
+        assert.match(line, /^[a-zA-Z_:][a-zA-Z0-9_:]*(\{[^}]*\})? [-+0-9.eEInfNa]+( \d+)?$/);
+    }
+    assert.ok(lines.some((line) => line.startsWith("# TYPE ")));
+});
+
+test("openapi.json describes every implemented route", async () => {
+    const response = await fetch(`${t.url}/openapi.json`);
+    assert.equal(response.status, 200);
+    assert.match(response.headers.get("content-type"), /^application\/json/);
+    const document = await response.json();
+    assert.match(document.openapi, /^3\./);
+    for (const path of [
+        "/v1/deployments/create",
+        "/v1/jobs/get",
+        "/v1/logs/list",
+        "/v1/credentials/upsert",
+        "/v1/deployments/logs",
+    ]) {
+        assert.ok(document.paths[path]?.post, path);
+        assert.ok(document.paths[path].post.responses["200"], path);
+    }
+});
