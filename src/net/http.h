@@ -12,16 +12,19 @@
  *                 any of them, when the body is over its bound: too_large
  *     ... and `gone` last, exactly once for each request that had a begin.
  *
- * A body that no one wants (the answer came before its end) is read and dropped so that the
- * connection stays usable; when it is longer than HTTP_DROP_MAX the connection closes instead.
+ * A body that no one wants any more (the answer came before its end) is read and dropped, so that
+ * the connection stays usable. When more than HTTP_DROP_MAX of it would have to be dropped, or the
+ * peer asked with `Expect: 100-continue`, the answer goes out at once and the connection closes.
  *
- * What a peer gets without the service hearing of it: 400 for what is not HTTP, 413 for a body that
- * announces two lengths or a wrong one, 431 for a head over HTTP_HEAD_MAX, 408 when it is too slow.
+ * What the service never hears of: 400 (not HTTP, no host, two lengths), 414 and 431 (a head over
+ * HTTP_HEAD_MAX), 501 (a transfer coding that is not chunked), 505, and peers that are too slow,
+ * whose connection closes.
  */
 #ifndef NET_HTTP_H
 #define NET_HTTP_H
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -37,14 +40,14 @@ enum {
 };
 
 struct http_options {
-    const char *address;      /* "127.0.0.1", "::1", "0.0.0.0", "::" */
+    const char *address;      /* "127.0.0.1", "::1", "0.0.0.0", "::" (both families), "localhost" */
     uint16_t port;            /* 0: the kernel chooses; http_port() tells */
-    unsigned max_connections; /* 0: 1000; further ones are closed at once */
-    unsigned idle_seconds;    /* between requests; 0: 75; announced as Keep-Alive: timeout= */
-    unsigned stall_seconds;   /* a head or body of which nothing more comes; 0: 30 */
-    unsigned head_seconds;    /* a head is here by then or the connection closes; 0: 30 */
-    unsigned min_body_rate;   /* bytes a second, on average, after stall_seconds; 0: 1024 */
+    unsigned max_connections; /* 0: 1000; further ones wait in the kernel's queue */
+    unsigned idle_seconds;    /* of silence, wherever it falls; 0: 75; announced to clients */
+    unsigned min_rate;        /* bytes a second that a body must come or go with; 0: 1024 */
+    unsigned grace_seconds;   /* on top of that; for a head, on top of idle_seconds; 0: 30 */
     unsigned drain_seconds;   /* http_drain() waits no longer; 0: 30 */
+    const struct clock *clock; /* NULL: clock_real */
 };
 
 enum http_take {
@@ -78,15 +81,25 @@ must_use int http_start(const struct http_options *options, const struct http_se
                         struct http **out, struct err *e);
 uint16_t http_port(const struct http *h);
 
-/* Takes no new connections, tells kept ones to go with their next answer, and returns when every
- * request that is under way has been answered, or after drain_seconds. */
+/* Takes no new connections, closes kept ones with their next answer, and returns when every request
+ * under way has been answered, or after drain_seconds. From then on new requests on kept
+ * connections are answered 503 without a word to the service. */
 void http_drain(struct http *h);
 
-/* Closes every connection. Whoever still owes answers must give them before this returns: call
- * http_drain() first, and stop what answers afterwards. NULL is fine. */
+/* Closes every connection; requests that still wait are answered 503, and their gone() has been
+ * called when this returns. Stop whatever calls http_reply() first. NULL is fine. */
 void http_stop(struct http *h);
 
-/* What the peer sent, as it sent it. They stay until gone(). */
+struct http_stats {
+    uint64_t connections; /* open now */
+    uint64_t under_way;   /* requests with a begin and no gone */
+    uint64_t requests;    /* since the start */
+    uint64_t cut;         /* connections closed because their peer was too slow */
+};
+struct http_stats http_stats(struct http *h); /* any thread */
+
+/* What the peer sent, as it sent it. On the event thread it stays until gone(), on another one until
+ * http_reply(). */
 const char *http_method(const struct http_req *r);
 const char *http_path(const struct http_req *r);  /* raw: nothing decoded, nothing folded */
 const char *http_query(const struct http_req *r); /* after the `?`, raw; NULL: there was none */
@@ -108,7 +121,8 @@ struct http_header {
 
 /* Answers, from any thread, exactly once. `body` is taken (NULL: none), `headers` are copied (NULL:
  * none). content-length, date, connection and keep-alive are added here. To a HEAD the body's
- * length is told and the body left out. */
+ * length is told and the body left out. On a thread other than the event thread `r` must not be
+ * touched afterwards. */
 void http_reply(struct http_req *r, int status, const struct http_header *headers,
                 struct buf *body);
 
