@@ -14,7 +14,7 @@ import { contentKey } from "./lib/key.mjs";
 import { dependencySet, readManifest } from "./lib/manifest.mjs";
 import { readMetadata } from "./lib/metadata.mjs";
 import { app, tool } from "./lib/places.mjs";
-import { removeForeign, stripTopFolder } from "./lib/tree.mjs";
+import { stripTopFolder } from "./lib/tree.mjs";
 
 const BUNDLE_OUT = 4;
 const OTHER_LOCKFILES = ["pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb"];
@@ -23,7 +23,6 @@ async function prepare() {
     phase("inspect");
     const top = stripTopFolder(app);
     if (top !== null) log(`everything lies in the folder ${top}/, which becomes the root`);
-    if (removeForeign(app) > 0) log("node_modules and .git of the archive are not used");
 
     const manifest = readManifest(app);
     const entry = findEntry(app, process.env.IMPRESARIO_ENTRY || "index.ts");

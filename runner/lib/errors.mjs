@@ -33,7 +33,8 @@ export function describeError(thrown) {
     if (!isErrorLike(thrown)) return withoutPlaces(inspect(thrown));
 
     const name = className(thrown);
-    return withoutPlaces(name === "Error" ? thrown.message || "Error" : `${name}: ${thrown.message}`);
+    const message = thrown.message.trimEnd();
+    return withoutPlaces(name === "Error" ? message || "Error" : `${name}: ${message}`);
 }
 
 /** A class that does not set `name` still has one. */

@@ -70,10 +70,10 @@ export function fail(error) {
     const frame = { t: "fail", error: cut(error.message, ERROR_BYTES) };
 
     if (error instanceof Failure) {
-        if (error.fault === "server") frame.fault = "server";
+        if (error.fault === "server") frame.server_fault = true;
     } else {
         frame.error = cut(`Impresario failed here, not your code: ${error.stack ?? error}`, ERROR_BYTES);
-        frame.fault = "server";
+        frame.server_fault = true;
     }
     send(frame);
 }

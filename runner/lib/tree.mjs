@@ -2,11 +2,8 @@
 //
 // The unpacked files of a deployment: walking them, and putting them where they belong.
 
-import { existsSync, lstatSync, readdirSync, renameSync, rmSync, rmdirSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, renameSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
-
-/** Never part of a deployment, whoever shipped it. */
-const FOREIGN = new Set(["node_modules", ".git"]);
 
 /** Bytewise, so that the order is the same on every machine. */
 export function inOrder(a, b) {
@@ -33,23 +30,6 @@ export function listFiles(root) {
 
     walk("");
     return found.sort((a, b) => inOrder(a.path, b.path));
-}
-
-/** Takes away every shipped `node_modules` and `.git`; returns how many there were. */
-export function removeForeign(root) {
-    let removed = 0;
-
-    for (const entry of readdirSync(root, { withFileTypes: true })) {
-        const path = join(root, entry.name);
-
-        if (FOREIGN.has(entry.name)) {
-            rmSync(path, { recursive: true });
-            removed++;
-        } else if (entry.isDirectory()) {
-            removed += removeForeign(path);
-        }
-    }
-    return removed;
 }
 
 /**

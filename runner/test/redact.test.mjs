@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import assert from "node:assert/strict";
+import { inspect } from "node:util";
+import { test } from "node:test";
+import { redactor } from "../lib/redact.mjs";
+
+const secret = 'p&ss "wörd"/1+';
+const redact = redactor([secret, "abc", "abcdef", "x"]);
+
+test("a credential is hidden in every form in which code passes it on", () => {
+    const forms = [
+        secret,
+        Buffer.from(secret).toString("base64"),
+        Buffer.from(secret).toString("base64url"),
+        encodeURIComponent(secret),
+        new URLSearchParams({ p: secret }).toString().slice(2),
+        JSON.stringify({ secret }),
+        inspect({ secret }),
+        "p&amp;ss &quot;wörd&quot;/1+",
+    ];
+    for (const form of forms) {
+        const shown = redact(`before ${form} after`);
+        assert.match(shown, /\[redacted\]/, form);
+        assert.doesNotMatch(shown, /w(ö|%C3%B6)rd/, form);
+    }
+});
+
+test("of two values of which one begins with the other, no rest is left", () => {
+    assert.equal(redact("abcdef abc"), "[redacted] [redacted]");
+});
+
+test("a value too short to be a secret does not spoil the log", () => {
+    assert.equal(redact("xerox"), "xerox");
+    assert.equal(redactor([])("as it is"), "as it is");
+});
