@@ -5,6 +5,16 @@ import { connect } from "node:net";
 import { once } from "node:events";
 import { checkAnswer } from "./contract.mjs";
 
+/** One request with exactly these headers, on a socket of its own. The answer is checked. */
+export async function exchange(url, method, target, headers, body) {
+    const wire = await Wire.open(url);
+    try {
+        return await wire.send(Wire.request(method, target, headers, body)).answer({ method, target });
+    } finally {
+        wire.close();
+    }
+}
+
 export class Wire {
     #socket;
     #received = Buffer.alloc(0);
