@@ -34,7 +34,7 @@ const mapped = stackMapper({
     sourceFiles: prepared.metadata?.workflows.flatMap((entry) => entry.sourceFiles ?? []) ?? [],
 });
 
-let importing = true;
+let importing = false;
 
 function importFailure(what, thrown) {
     return new Failure(`"${shownEntry}" ${what}: ${mapped(thrown) ?? describeError(thrown)}`);
@@ -93,6 +93,7 @@ function refuseMissingNames() {
 }
 
 async function importEntry() {
+    importing = true;
     try {
         return await import(pathToFileURL(join(app, prepared.entry)).href);
     } catch (thrown) {

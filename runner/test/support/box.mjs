@@ -139,6 +139,12 @@ export async function openSlot(box, { env = {} } = {}) {
     return {
         ready: first,
         kill: () => child.kill("SIGKILL"),
+        /** Goes away without giving it a job; settles when the slot has ended. */
+        leave() {
+            child.stdio[4].destroy();
+            child.stdio[3].end();
+            return new Promise((resolve) => child.on("close", resolve));
+        },
         async give(assignment, bundle) {
             const started = performance.now();
             child.stdio[4].end(bundle);
