@@ -44,6 +44,8 @@ export function configure(home, registry) {
         "update-notifier=false",
         "omit-lockfile-registry-resolved=true",
         "logs-max=0",
+        "fetch-retry-mintimeout=1000",
+        "fetch-retry-maxtimeout=10000",
         "loglevel=http",
         "json=true",
     ];
