@@ -60,3 +60,15 @@ bool text_is_url(const char *text)
                                                            : "";
     return isalnum((unsigned char)*rest) || *rest == '[';
 }
+
+bool text_is_one_of(const char *text, const char *choices)
+{
+    size_t n = strlen(text);
+
+    for (const char *at = choices;; at += strcspn(at, "|") + 1) {
+        if (strcspn(at, "|") == n && memcmp(at, text, n) == 0)
+            return true;
+        if (at[strcspn(at, "|")] == '\0')
+            return false;
+    }
+}

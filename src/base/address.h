@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How addresses look when people write them. No name is resolved here.
+ * How addresses and choices look when people write them. No name is resolved here.
  */
 #ifndef BASE_ADDRESS_H
 #define BASE_ADDRESS_H
@@ -12,5 +12,8 @@ bool text_is_host(const char *text);    /* letters, digits, dots, dashes; also a
 bool text_is_address(const char *text); /* host:port, 127.0.0.1:80, [::1]:80 */
 bool text_is_network(const char *text); /* 10.0.0.0/8, fd00::/8 */
 bool text_is_url(const char *text);     /* begins with http:// or https:// and a host */
+
+/* Whether `text` is one of the choices in "a|b|c". */
+bool text_is_one_of(const char *text, const char *choices);
 
 #endif

@@ -120,19 +120,6 @@ static char *absolute_path(const char *text)
     return mem_format("%s/%s", here, text);
 }
 
-/* Whether `text` is one of "a|b|c". */
-static bool one_of(const char *text, const char *choices)
-{
-    size_t n = strlen(text);
-
-    for (const char *at = choices;; at += strcspn(at, "|") + 1) {
-        if (strcspn(at, "|") == n && memcmp(at, text, n) == 0)
-            return true;
-        if (at[strcspn(at, "|")] == '\0')
-            return false;
-    }
-}
-
 static int parse_number(const struct row *r, const char *text, int64_t *out, const char *source,
                         struct err *e)
 {
@@ -182,7 +169,7 @@ static int parse_text(const struct row *r, const char *text, char **out, const c
         return err_set(e, ERR_INPUT,
                        "%s from %s: \"%s\" is no URL; it begins with http:// or https://", r->name,
                        source, text);
-    if (r->kind == KIND_CHOICE && !one_of(text, r->choices))
+    if (r->kind == KIND_CHOICE && !text_is_one_of(text, r->choices))
         return err_set(e, ERR_INPUT, "%s from %s: \"%s\" is not one of %s", r->name, source, text,
                        r->choices);
     *out = r->kind == KIND_PATH ? absolute_path(text) : mem_text(text);

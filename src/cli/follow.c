@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/follow.h"
+
+enum {
+    /* Each question waits so long for news; in between the live line moves. */
+    WAIT_SECONDS = 1,
+    PAGE = 1000,
+};
+
+void build_log_done(struct build_log *log)
+{
+    mem_free(take(log->cursor));
+}
+
+int build_log_read(struct api *api, const char *deployment, int wait_seconds, struct build_log *log,
+                   line_fn take_line, void *arg, struct err *e)
+{
+    scoped(json_decref) json_t *answer = NULL;
+    json_t *ask = json_pack("{s:s, s:i}", "id", deployment, "wait_seconds", wait_seconds);
+    const json_t *line;
+    size_t i;
+
+    add_text(ask, "cursor", log->cursor);
+    if (api_poll(api, "/v1/deployments/logs", ask, &answer, e) < 0)
+        return -1;
+    json_array_foreach(json_object_get(answer, "lines"), i, line) take_line(arg, line);
+    log->came = i;
+    log->done = json_bool(answer, "done", false);
+    if (json_text(answer, "next_cursor")) {
+        mem_free(log->cursor);
+        log->cursor = mem_text(json_text(answer, "next_cursor"));
+    }
+    return 0;
+}
+
+enum style build_line_style(const json_t *line)
+{
+    const char *stream = json_text(line, "stream");
+
+    return stream && strcmp(stream, "system") == 0 ? STYLE_DIM : STYLE_PLAIN;
+}
+
+/* The progress of a build, and the phase that its last line belongs to. */
+struct build_view {
+    struct progress *progress;
+    char *phase;
+};
+
+static void show_build_line(void *arg, const json_t *line)
+{
+    struct build_view *view = arg;
+    const char *phase = json_text(line, "phase");
+    const char *message = json_text(line, "message");
+
+    if (phase && *phase && (!view->phase || strcmp(view->phase, phase) != 0)) {
+        progress_begin(view->progress, phase);
+        mem_free(view->phase);
+        view->phase = mem_text(phase);
+    }
+    if (message)
+        progress_log(view->progress, build_line_style(line), message);
+}
+
+static int show_build_log(struct api *api, const char *id, struct progress *p, struct err *e)
+{
+    scoped(build_log_done) struct build_log log = { 0 };
+    struct build_view view = { .progress = p };
+    int r = 0;
+
+    while (r == 0 && !log.done) {
+        r = build_log_read(api, id, WAIT_SECONDS, &log, show_build_line, &view, e);
+        progress_tick(p);
+    }
+    mem_free(view.phase);
+    return r;
+}
+
+int follow_build(struct call *c, const char *deployment, struct progress *p, json_t **out,
+                 struct err *e)
+{
+    progress_begin(p, "build");
+    if (show_build_log(c->api, deployment, p, e) < 0)
+        return -1;
+    for (;;) {
+        scoped(json_decref) json_t *answer = NULL;
+        json_t *ask = json_pack("{s:s, s:i}", "id", deployment, "wait_seconds", WAIT_SECONDS);
+        if (api_poll(c->api, "/v1/deployments/sync", ask, &answer, e) < 0)
+            return -1;
+        const char *status = json_text(answer, "status");
+        if (!status || strcmp(status, "building") != 0) {
+            bool ready = status && strcmp(status, "ready") == 0;
+            (ready ? progress_end : progress_fail)(p, NULL);
+            *out = take(answer);
+            return 0;
+        }
+        progress_tick(p);
+    }
+}
+
+void job_log_done(struct job_log *log)
+{
+    mem_free(take(log->page));
+}
+
+int job_log_read(struct api *api, const char *job, const char *level, struct job_log *log,
+                 line_fn take_line, void *arg, struct err *e)
+{
+    for (;;) {
+        scoped(json_decref) json_t *answer = NULL;
+        json_t *ask = json_pack("{s:s, s:i}", "jobId", job, "limit", PAGE);
+        add_text(ask, "level", level);
+        add_text(ask, "pageToken", log->page);
+        if (api_poll(api, "/v1/logs/list", ask, &answer, e) < 0)
+            return -1;
+
+        const json_t *lines = json_object_get(answer, "logs");
+        const char *next = json_text(answer, "nextPageToken");
+        for (size_t i = log->seen; i < json_array_size(lines); i++)
+            take_line(arg, json_array_get(lines, i));
+        log->seen = json_array_size(lines);
+        if (!next)
+            return 0;
+        /* A full page; what comes stands on the next one. */
+        mem_free(log->page);
+        log->page = mem_text(next);
+        log->seen = 0;
+    }
+}
+
+static void show_job_line(void *arg, const json_t *line)
+{
+    struct progress *p = arg;
+    const char *level = json_text(line, "level");
+    const char *message = json_text(line, "message");
+    enum style style = level ? style_of_status(level) : STYLE_PLAIN;
+
+    progress_log(p, style == STYLE_DIM ? STYLE_PLAIN : style, message ? message : "");
+}
+
+bool job_is_final(const json_t *job)
+{
+    const char *status = json_text(job, "status");
+
+    return status && (strcmp(status, "completed") == 0 || strcmp(status, "failed") == 0 ||
+                      strcmp(status, "cancelled") == 0);
+}
+
+static void show_job_state(struct progress *p, char **state, const json_t *job)
+{
+    const char *status = json_text(job, "status");
+    int64_t position = json_int(job, "queue_position", -1);
+
+    if (!status || job_is_final(job))
+        return;
+    if (!*state || strcmp(*state, status) != 0) {
+        progress_begin(p, strcmp(status, "starting_browser") == 0 ? "browser" : status);
+        mem_free(*state);
+        *state = mem_text(status);
+    }
+    if (position >= 0) {
+        scoped(mem_free) char *detail = mem_format("number %lld in the queue", (long long)position);
+        progress_detail(p, detail);
+    }
+    progress_tick(p);
+}
+
+int follow_job(struct call *c, const char *job, struct progress *p, json_t **out, struct err *e)
+{
+    scoped(job_log_done) struct job_log log = { 0 };
+    scoped(mem_free) char *state = NULL;
+
+    for (;;) {
+        scoped(json_decref) json_t *answer = NULL;
+        json_t *ask = json_pack("{s:s, s:i}", "id", job, "wait_seconds", WAIT_SECONDS);
+        if (api_poll(c->api, "/v1/jobs/get", ask, &answer, e) < 0)
+            return -1;
+        show_job_state(p, &state, answer);
+        if (job_log_read(c->api, job, NULL, &log, show_job_line, p, e) < 0)
+            return -1;
+        if (job_is_final(answer)) {
+            bool good = strcmp(json_text(answer, "status"), "completed") == 0;
+            (good ? progress_end : progress_fail)(p, NULL);
+            *out = take(answer);
+            return 0;
+        }
+    }
+}

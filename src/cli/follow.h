@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Watching what goes on in a server until it ends: builds and jobs. Both end in the object that the
+ * API shows of them, which says how it went.
+ */
+#ifndef CLI_FOLLOW_H
+#define CLI_FOLLOW_H
+
+#include "cli/progress.h"
+#include "cli/verb.h"
+
+/* A build, with its log, phase by phase, until it is ready or failed. */
+must_use int follow_build(struct call *c, const char *deployment, struct progress *p, json_t **out,
+                          struct err *e);
+
+/* How far the log of one build has been read. { 0 } is its start. */
+struct build_log {
+    char *cursor;
+    size_t came; /* lines of the last reading */
+    bool done;   /* the build has ended and this was all it said */
+};
+void build_log_done(struct build_log *log);
+static inline void build_log_done_at(struct build_log *log)
+{
+    build_log_done(log);
+}
+
+typedef void (*line_fn)(void *arg, const json_t *line);
+
+/* Gives the lines that came since to `take_line`; when there are none it waits so long for some. */
+must_use int build_log_read(struct api *api, const char *deployment, int wait_seconds,
+                            struct build_log *log, line_fn take_line, void *arg, struct err *e);
+enum style build_line_style(const json_t *line);
+
+/* A job, with what it prints, until it is completed, failed or cancelled. */
+must_use int follow_job(struct call *c, const char *job, struct progress *p, json_t **out,
+                        struct err *e);
+
+bool job_is_final(const json_t *job);
+
+/* How far the log of one job has been read. { 0 } is its start. */
+struct job_log {
+    char *page;  /* token of the page being read; NULL: the first */
+    size_t seen; /* lines of that page */
+};
+void job_log_done(struct job_log *log);
+static inline void job_log_done_at(struct job_log *log)
+{
+    job_log_done(log);
+}
+
+/* Gives the lines that came since, oldest first, to `take_line`. `level` may be NULL. */
+must_use int job_log_read(struct api *api, const char *job, const char *level, struct job_log *log,
+                          line_fn take_line, void *arg, struct err *e);
+
+#endif
