@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The program box_main.c, built on its own and carried inside of our executable, so that there is
+ * one file to install and the two always fit.
+ */
+#ifndef EXEC_BOX_IMAGE_H
+#define EXEC_BOX_IMAGE_H
+
+extern const char box_image[], box_image_end[];
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The first process of a box. It starts the program, with its limits, descriptors and environment,
+ * and then is what a first process has to be: it reaps, and when the program ends it says how, and
+ * ends, which ends everything else in the box.
+ *
+ * It also ends when its socket closes: no box outlives the spawner, whatever became of the processes
+ * in between.
+ */
+#include "exec/box.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    PARKED = 64,   /* from here on descriptors wait until they get their numbers */
+    WORDS = 4096,  /* arguments and variables together */
+    CONTROL = 200, /* our own end, out of the way */
+};
+
+static void report(int kind, int step, int value)
+{
+    struct box_report r = { .kind = kind, .step = step, .value = value };
+
+    (void)send(CONTROL, &r, sizeof r, MSG_NOSIGNAL);
+}
+
+static _Noreturn void fail(int step)
+{
+    report(BOX_FAILED, step, errno);
+    _exit(1);
+}
+
+/* Bubblewrap's --unshare-user leaves no doubt; this is the proof. */
+static void check_userns(uint64_t host)
+{
+    struct stat st;
+
+    if (stat("/proc/self/ns/user", &st) < 0)
+        fail(BOX_STEP_USERNS);
+    errno = EEXIST;
+    if (st.st_ino == host)
+        fail(BOX_STEP_USERNS);
+}
+
+static void limit(int resource, uint64_t most)
+{
+    struct rlimit r = { most, most };
+
+    if (most != BOX_NO_LIMIT && setrlimit((__rlimit_resource_t)resource, &r) < 0)
+        fail(BOX_STEP_LIMITS);
+}
+
+static void place_fds(const struct box_launch *l)
+{
+    /* First all out of the way, then each to its number: the numbers overlap. */
+    for (uint32_t i = 0; i < l->n_fds; i++) {
+        if (dup3(BOX_CONTROL_FD + 1 + (int)i, PARKED + (int)i, O_CLOEXEC) < 0)
+            fail(BOX_STEP_FDS);
+    }
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; fd < 3; fd++) {
+        if (dup2(null, fd) < 0)
+            fail(BOX_STEP_FDS);
+    }
+    if (close_range(3, PARKED - 1, 0) < 0)
+        fail(BOX_STEP_FDS);
+    for (uint32_t i = 0; i < l->n_fds; i++) {
+        if (dup2(PARKED + (int)i, l->fds[i]) < 0)
+            fail(BOX_STEP_FDS);
+    }
+    if (close_range(PARKED, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        fail(BOX_STEP_FDS);
+}
+
+static _Noreturn void run_program(const struct box_launch *l, char **args, char **env)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    place_fds(l);
+    if (chdir("/work/app") < 0)
+        fail(BOX_STEP_FOLDER);
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_FSIZE, l->file_bytes);
+    limit(RLIMIT_NOFILE, l->files);
+    limit(RLIMIT_DATA, l->data_bytes);
+    limit(RLIMIT_NPROC, l->processes);
+    execve(args[0], args, env);
+    fail(BOX_STEP_PROGRAM);
+}
+
+/* Cuts the texts behind the launch into two lists, each ended by NULL. */
+static bool cut_words(const struct box_launch *l, char *at, const char *end, char **words)
+{
+    uint32_t n = l->n_args + l->n_env;
+
+    if (!l->n_args || n > WORDS - 2 || l->n_fds > BOX_MAX_FDS)
+        return false;
+    for (uint32_t i = 0; i < n; i++) {
+        if (at >= end)
+            return false;
+        words[i < l->n_args ? i : i + 1] = at;
+        at += strlen(at) + 1;
+    }
+    return at == end;
+}
+
+static pid_t start(void)
+{
+    static _Alignas(struct box_launch) char message[BOX_MAX_LAUNCH + 1];
+    static char *words[WORDS];
+    const struct box_launch *l = (const void *)message;
+    ssize_t n = recv(CONTROL, message, BOX_MAX_LAUNCH, 0);
+
+    if (n <= 0)
+        _exit(0); /* the spawner is gone, or no longer wants us */
+    errno = EBADMSG;
+    if (n < (ssize_t)sizeof *l || !cut_words(l, message + sizeof *l, message + n, words))
+        fail(BOX_STEP_PROGRAM);
+    check_userns(l->host_userns);
+    report(BOX_UP, 0, 0);
+
+    pid_t pid = fork();
+    if (pid < 0)
+        fail(BOX_STEP_PROGRAM);
+    if (pid == 0)
+        run_program(l, words, words + l->n_args + 1);
+    return pid;
+}
+
+static void reap(pid_t program)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid == program) {
+            report(BOX_ENDED, 0, status);
+            _exit(0);
+        }
+    }
+}
+
+static void supervise(pid_t program, int deaths)
+{
+    struct pollfd watched[] = { { deaths, POLLIN, 0 }, { CONTROL, POLLIN, 0 } };
+    struct signalfd_siginfo info;
+    int32_t number;
+
+    for (;;) {
+        if (poll(watched, 2, -1) < 0 && errno != EINTR)
+            _exit(1);
+        if (watched[1].revents) {
+            if (recv(CONTROL, &number, sizeof number, 0) != sizeof number)
+                _exit(0);
+            (void)kill(program, number);
+        }
+        if (watched[0].revents) {
+            (void)!read(deaths, &info, sizeof info);
+            reap(program);
+        }
+    }
+}
+
+int main(void)
+{
+    sigset_t child;
+
+    if (dup3(BOX_CONTROL_FD, CONTROL, O_CLOEXEC) < 0)
+        _exit(1);
+    /* The program runs as the same user: without this it could write into our memory. */
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    (void)sigprocmask(SIG_SETMASK, &child, NULL);
+
+    pid_t program = start();
+    int deaths = signalfd(-1, &child, SFD_CLOEXEC);
+    if (deaths < 0 || dup3(deaths, CONTROL + 1, O_CLOEXEC) < 0)
+        _exit(1);
+    /* Pipes end when the program closes them, so we hold none. */
+    (void)close_range(0, CONTROL - 1, 0);
+    supervise(program, CONTROL + 1);
+}

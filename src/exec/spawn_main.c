@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The process `impresario-spawn`. One thread, one loop, a list of boxes.
+ *
+ * The life of a box, as seen from here:
+ *
+ *   launch() -> bubblewrap runs -> the box's first process says BOX_UP, and by the credentials of
+ *   that message we know it -> the program ends, or we kill the first process -> the kernel kills
+ *   the rest -> bubblewrap, its parent, ends -> we reap it, tidy up, and tell the server.
+ *
+ * The order of these is what makes "ended" mean that nothing is left: the first process of a process
+ * namespace is only gone when all others in it are. Should bubblewrap itself be killed by someone
+ * else, the first process becomes our own child (we are a subreaper), and we wait for it instead.
+ *
+ * Everything here dies with the server: its end closes our socket.
+ */
+#include "exec/exec.h"
+
+#include "base/json.h"
+#include "base/loop.h"
+#include "exec/launch.h"
+#include "exec/plan_private.h"
+#include "exec/spawner.h"
+#include "exec/spawner_private.h"
+#include "exec/wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { WORDS_KEPT = 1024 };
+
+struct process {
+    pid_t pid;
+    int fd; /* its pidfd; -1: not known */
+    struct watch *watch;
+};
+
+struct box {
+    struct spawn *spawn;
+    int64_t id;
+    struct process bwrap, first;
+    bool up;     /* its first process has spoken */
+    bool killed; /* by the server's wish */
+    int uid_slot;
+    struct cgroup group;
+    msec_t started;
+
+    int control;
+    struct watch *control_watch;
+    enum box_step failed;
+    int failed_errno;
+    bool ended;
+    int status;
+
+    int words_fd; /* what bubblewrap says on its standard error */
+    struct watch *words_watch;
+    struct buf words;
+    struct box *next;
+};
+
+struct message {
+    char *text;
+    struct message *next;
+};
+
+struct spawn {
+    struct loop *loop;
+    int server;
+    struct watch *server_watch;
+    struct message *first, **last; /* what the server has yet to be told */
+    bool stopping;
+
+    struct launcher launcher;
+    struct cgroups *cgroups;
+    uid_t uid; /* of the first slot; boxes run as us unless we are root */
+    bool uid_used[SPAWNER_SANDBOX_UIDS];
+    struct box *boxes;
+    struct wire_message in;
+};
+
+/* ---- words to the server ---- */
+
+static void send_waiting(struct spawn *s)
+{
+    while (s->first) {
+        struct message *m = s->first;
+        if (wire_send(s->server, m->text, strlen(m->text), NULL, 0, false) < 0 && errno == EAGAIN)
+            break; /* any other failure: the server is gone, and the loop will hear of it */
+        s->first = m->next;
+        mem_free(m->text);
+        mem_free(m);
+    }
+    if (!s->first)
+        s->last = &s->first;
+    if (s->server_watch)
+        watch_change(s->server_watch, s->first ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+static void tell(struct spawn *s, json_t *message)
+{
+    struct message *m = mem_new(sizeof *m);
+
+    m->text = json_print(message);
+    json_decref(message);
+    *s->last = m;
+    s->last = &m->next;
+    send_waiting(s);
+}
+
+static void tell_ready(struct spawn *s)
+{
+    json_t *missing = json_object();
+
+    for (int kind = 0; kind < CGROUP_KINDS; kind++) {
+        const char *why = cgroups_missing(s->cgroups, kind);
+        json_object_set_new(missing, cgroup_names[kind], json_or_null(why));
+    }
+    tell(s, json_pack("{s:s,s:o}", "t", "ready", "missing", missing));
+}
+
+static void tell_exit(struct spawn *s, int64_t id, const struct child_exit *how)
+{
+    tell(s, json_pack("{s:s,s:I,s:b,s:i,s:i,s:b,s:I,s:s?,s:s?}", "t", "exit", "id", (json_int_t)id,
+                      "exited", (int)how->exited, "status", how->status, "signal", how->signal,
+                      "out_of_memory", (int)how->out_of_memory, "ran_ms", (json_int_t)how->ran_ms,
+                      "step", how->step, "detail", how->detail));
+}
+
+/* ---- the end of a box ---- */
+
+static void close_watched(struct watch **watch, int *fd)
+{
+    watch_free(take(*watch));
+    fd_close(take_fd(fd));
+}
+
+static void box_free(struct box *b)
+{
+    struct box **at = &b->spawn->boxes;
+
+    while (*at != b)
+        at = &(*at)->next;
+    *at = b->next;
+    close_watched(&b->bwrap.watch, &b->bwrap.fd);
+    close_watched(&b->first.watch, &b->first.fd);
+    close_watched(&b->control_watch, &b->control);
+    close_watched(&b->words_watch, &b->words_fd);
+    buf_done(&b->words);
+    cgroup_remove(&b->group);
+    b->spawn->uid_used[b->uid_slot] = false;
+    mem_free(b);
+}
+
+static void read_words(struct box *b)
+{
+    char text[512];
+    ssize_t n;
+
+    while ((n = read(b->words_fd, text, sizeof text)) > 0) {
+        if (b->words.n < WORDS_KEPT)
+            buf_add(&b->words, text, (size_t)n);
+    }
+    if (n == 0 || errno != EAGAIN)
+        close_watched(&b->words_watch, &b->words_fd);
+}
+
+/* What bubblewrap said, as one line that JSON can carry. */
+static void tidy_words(struct buf *words)
+{
+    static const char prefix[] = "bwrap: ";
+
+    if (words->n > strlen(prefix) && strncmp(words->data, prefix, strlen(prefix)) == 0)
+        buf_drop(words, strlen(prefix));
+    while (words->n > 0 && words->data[words->n - 1] == '\n')
+        words->data[--words->n] = '\0';
+    for (size_t i = 0; i < words->n; i++) {
+        if (words->data[i] < ' ' || words->data[i] > '~')
+            words->data[i] = ' ';
+    }
+}
+
+static void describe_exit(struct box *b, struct child_exit *how)
+{
+    *how = (struct child_exit){ .out_of_memory = cgroup_oom_kills(&b->group) > 0,
+                                .ran_ms = clock_steady(&clock_real) - b->started };
+    if (b->ended && !b->failed) {
+        how->exited = WIFEXITED(b->status);
+        how->status = how->exited ? WEXITSTATUS(b->status) : 0;
+        how->signal = how->exited ? 0 : WTERMSIG(b->status);
+        return;
+    }
+    how->signal = SIGKILL;
+    if (b->failed && b->failed < BOX_STEPS) {
+        how->step = box_step_names[b->failed];
+        how->detail = strerror(b->failed_errno);
+    } else if (!b->killed && !b->up) {
+        tidy_words(&b->words);
+        how->step = box_step_names[BOX_STEP_NAMESPACE];
+        how->detail = b->words.n > 0 ? b->words.data : "bubblewrap ended without a word";
+    }
+}
+
+static void stop_when_empty(struct spawn *s)
+{
+    if (s->stopping && !s->boxes)
+        loop_stop(s->loop);
+}
+
+static void finish(struct box *b)
+{
+    struct spawn *s = b->spawn;
+    struct child_exit how;
+
+    describe_exit(b, &how);
+    tell_exit(s, b->id, &how);
+    box_free(b);
+    stop_when_empty(s);
+}
+
+/* ---- processes ---- */
+
+static bool has_ended(const struct process *p)
+{
+    struct pollfd ended = { p->fd, POLLIN, 0 };
+
+    return p->fd < 0 || poll(&ended, 1, 0) == 1;
+}
+
+static void reap(const struct process *p)
+{
+    siginfo_t info;
+
+    if (p->fd >= 0) /* the first process may be bubblewrap's to reap */
+        (void)waitid(P_PIDFD, (id_t)p->fd, &info, WEXITED | WNOHANG);
+}
+
+static void kill_process(const struct process *p)
+{
+    if (p->fd >= 0)
+        (void)pidfd_send_signal(p->fd, SIGKILL, NULL, 0);
+}
+
+static void box_kill(struct box *b)
+{
+    b->killed = true;
+    /* The first process takes all others with it. Before it is known nothing of a tenant's runs. */
+    kill_process(b->first.fd >= 0 ? &b->first : &b->bwrap);
+}
+
+static pid_t parent_of(pid_t pid)
+{
+    scoped(mem_free) char *path = mem_format("/proc/%d/stat", pid);
+    char text[512] = "";
+    scoped(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int parent = 0;
+
+    /* 12 (name) S parent ...; the name may hold anything. */
+    if (fd < 0 || read(fd, text, sizeof text - 1) <= 0 || !strrchr(text, ')') ||
+        sscanf(strrchr(text, ')'), ") %*c %d", &parent) != 1)
+        return 0;
+    return parent;
+}
+
+/* From a process id to a descriptor that stays true. The id was true when it was sent; that the
+ * process is bubblewrap's child, or was left to us by it, proves that it is still the same. */
+static void know_first(struct box *b, pid_t pid)
+{
+    int fd = pidfd_open(pid, 0);
+    pid_t parent = parent_of(pid);
+
+    if (fd >= 0 && (parent == b->bwrap.pid || parent == getpid()))
+        b->first = (struct process){ pid, fd, NULL };
+    else
+        fd_close(fd);
+    if (b->killed)
+        kill_process(&b->first);
+}
+
+static bool is_known(const struct spawn *s, pid_t pid)
+{
+    for (const struct box *b = s->boxes; b; b = b->next) {
+        if (b->bwrap.pid == pid || (b->first.fd >= 0 && b->first.pid == pid))
+            return true;
+    }
+    return false;
+}
+
+/* When bubblewrap was killed before its child could say who it is, that child is now ours. */
+static void find_orphan(struct box *b)
+{
+    scoped(mem_free) char *path = mem_format("/proc/self/task/%d/children", getpid());
+    FILE *f = fopen(path, "re");
+    int pid;
+
+    while (f && b->first.fd < 0 && fscanf(f, "%d", &pid) == 1) {
+        if (!is_known(b->spawn, pid))
+            know_first(b, pid);
+    }
+    if (f)
+        (void)fclose(f);
+}
+
+static void on_first_ended(void *arg, uint32_t events)
+{
+    struct box *b = arg;
+
+    (void)events;
+    reap(&b->first);
+    finish(b);
+}
+
+static void read_reports(struct box *b)
+{
+    struct wire_message *m = &b->spawn->in;
+    struct box_report r;
+    int got;
+
+    while (b->control >= 0 && (got = wire_recv(b->control, m, false)) >= 0) {
+        if (got == 0) {
+            close_watched(&b->control_watch, &b->control);
+        } else if (m->n == sizeof r) {
+            memcpy(&r, m->data, sizeof r);
+            b->up = b->up || r.kind == BOX_UP;
+            b->ended = b->ended || r.kind == BOX_ENDED;
+            if (r.kind == BOX_UP && b->first.fd < 0) {
+                know_first(b, m->sender);
+            } else if (r.kind == BOX_ENDED) {
+                b->status = r.value;
+            } else if (r.kind == BOX_FAILED && !b->failed) {
+                b->failed = r.step;
+                b->failed_errno = r.value;
+            }
+        }
+    }
+}
+
+static void on_bwrap_ended(void *arg, uint32_t events)
+{
+    struct box *b = arg;
+
+    (void)events;
+    reap(&b->bwrap);
+    watch_free(take(b->bwrap.watch));
+    read_reports(b);
+    if (b->words_fd >= 0)
+        read_words(b);
+    if (b->first.fd < 0)
+        find_orphan(b);
+    if (!has_ended(&b->first)) {
+        kill_process(&b->first);
+        b->first.watch = loop_watch(b->spawn->loop, b->first.fd, EPOLLIN, on_first_ended, b);
+        return;
+    }
+    reap(&b->first);
+    finish(b);
+}
+
+static void on_report(void *arg, uint32_t events)
+{
+    (void)events;
+    read_reports(arg);
+}
+
+static void on_words(void *arg, uint32_t events)
+{
+    (void)events;
+    read_words(arg);
+}
+
+/* ---- what the server asks for ---- */
+
+static int take_uid(struct spawn *s)
+{
+    for (int slot = 0; slot < SPAWNER_SANDBOX_UIDS; slot++) {
+        if (!s->uid_used[slot]) {
+            s->uid_used[slot] = true;
+            return slot;
+        }
+    }
+    return -1;
+}
+
+static void refuse_start(struct spawn *s, int64_t id, const char *step, const char *detail)
+{
+    struct child_exit how = { .signal = SIGKILL, .step = step, .detail = detail };
+
+    tell_exit(s, id, &how);
+}
+
+static void start(struct spawn *s, int64_t id, struct plan *p)
+{
+    struct cgroup group;
+    struct launch made;
+    scoped(mem_free) char *name = mem_format("%lld-%s", (long long)id, p->name);
+
+    int slot = take_uid(s);
+    if (slot < 0) {
+        refuse_start(s, id, box_step_names[BOX_STEP_USER], "all users for boxes are taken");
+        return;
+    }
+    if (cgroup_make(s->cgroups, name, &p->limits, &group) < 0) {
+        refuse_start(s, id, box_step_names[BOX_STEP_CGROUP], strerror(errno));
+        s->uid_used[slot] = false;
+        return;
+    }
+    msec_t now = clock_steady(&clock_real);
+    if (launch(&s->launcher, p, s->uid + (uid_t)slot, &group, &made) < 0) {
+        refuse_start(s, id, box_step_names[BOX_STEP_BWRAP], strerror(errno));
+        cgroup_remove(&group);
+        s->uid_used[slot] = false;
+        return;
+    }
+
+    struct box *b = mem_new(sizeof *b);
+    *b = (struct box){ .spawn = s,
+                       .id = id,
+                       .bwrap = { made.pid, pidfd_open(made.pid, 0), NULL },
+                       .first = { .fd = -1 },
+                       .uid_slot = slot,
+                       .group = group,
+                       .started = now,
+                       .control = made.control,
+                       .words_fd = made.stderr_,
+                       .next = s->boxes };
+    s->boxes = b;
+    b->bwrap.watch = loop_watch(s->loop, b->bwrap.fd, EPOLLIN, on_bwrap_ended, b);
+    b->control_watch = loop_watch(s->loop, b->control, EPOLLIN, on_report, b);
+    b->words_watch = loop_watch(s->loop, b->words_fd, EPOLLIN, on_words, b);
+}
+
+static void read_start(struct spawn *s, int64_t id, const json_t *ask, struct wire_message *m)
+{
+    scoped(plan_free) struct plan *p = NULL;
+    scoped(err_clear) struct err e = { 0 };
+    const json_t *plan = json_object_get(ask, "plan");
+    const json_t *fds = json_object_get(plan, "fds");
+
+    if (plan_from_json(plan, &p, &e) < 0 || json_array_size(fds) != m->n_fds) {
+        refuse_start(s, id, "plan", e.msg ? e.msg : "descriptors are missing");
+        return;
+    }
+    for (size_t i = 0; i < m->n_fds; i++)
+        plan_fd(p, take_fd(&m->fds[i]), (int)json_integer_value(json_array_get(fds, i)));
+    start(s, id, p);
+}
+
+static void read_ask(struct spawn *s, struct wire_message *m)
+{
+    scoped(json_decref) json_t *ask = json_loadb(m->data, m->n, 0, NULL);
+    const char *what = json_text(ask, "t");
+    int64_t id = json_int(ask, "id", 0);
+    struct box *b = s->boxes;
+
+    while (b && b->id != id)
+        b = b->next;
+    if (what && strcmp(what, "start") == 0)
+        read_start(s, id, ask, m);
+    else if (what && b && strcmp(what, "kill") == 0)
+        box_kill(b);
+    else if (what && b && strcmp(what, "terminate") == 0 && b->control >= 0)
+        (void)wire_send(b->control, &(int32_t){ SIGTERM }, sizeof(int32_t), NULL, 0, false);
+    /* An ask for a box that has ended crossed its exit on the way. */
+    for (size_t i = 0; i < m->n_fds; i++)
+        fd_close(m->fds[i]);
+}
+
+static void stop(struct spawn *s)
+{
+    s->stopping = true;
+    close_watched(&s->server_watch, &s->server);
+    for (struct box *b = s->boxes; b; b = b->next)
+        box_kill(b);
+    stop_when_empty(s);
+}
+
+static void on_server(void *arg, uint32_t events)
+{
+    struct spawn *s = arg;
+    int got;
+
+    if (events & EPOLLOUT)
+        send_waiting(s);
+    while ((got = wire_recv(s->server, &s->in, false)) > 0)
+        read_ask(s, &s->in);
+    if (got == 0 || errno != EAGAIN)
+        stop(s);
+}
+
+/* ---- the process ---- */
+
+/* A name that no other data directory on this machine has. */
+static char *owner_name(const char *data_dir)
+{
+    struct stat st;
+
+    if (stat(data_dir, &st) < 0)
+        return mem_format("%d", getpid());
+    return mem_format("%llx-%llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+}
+
+static void prepare_process(void)
+{
+    struct rlimit files;
+
+    /* A terminal or a service manager signals the whole group: how the boxes end is the server's
+     * decision, and it ends us by closing the socket. */
+    (void)signal(SIGTERM, SIG_IGN);
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
+    (void)umask(022);
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    (void)!chdir("/");
+    (void)close_range(SPAWN_SERVER_FD + 1, ~0U, 0);
+    (void)fcntl(SPAWN_SERVER_FD, F_SETFD, FD_CLOEXEC);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+static int run(struct spawn *s, const struct view_options *view, uid_t uid, struct err *e)
+{
+    scoped(mem_free) char *owner = owner_name(view->data_dir);
+
+    if (launcher_init(&s->launcher, view, e) < 0)
+        return -1;
+    s->uid = uid;
+    s->cgroups = cgroups_open(&cgroup_source_proc, owner);
+    s->launcher.limits_memory = !cgroups_missing(s->cgroups, CGROUP_MEMORY);
+    s->loop = loop_new(&clock_real);
+    s->server_watch = loop_watch(s->loop, s->server, EPOLLIN, on_server, s);
+    tell_ready(s);
+    loop_run(s->loop);
+    return 0;
+}
+
+bool exec_wanted(const char *argv0)
+{
+    return argv0 && strcmp(argv0, EXEC_SPAWNER) == 0;
+}
+
+int exec_main(int argc, char **argv)
+{
+    static struct spawn s; /* holds a message of full length */
+    scoped(err_clear) struct err e = { 0 };
+
+    if (argc != SPAWN_ARGS)
+        return EXIT_FAILURE;
+    prepare_process();
+    s.server = SPAWN_SERVER_FD;
+    s.last = &s.first;
+    const struct view_options view = {
+        .program = argv[SPAWN_ARG_PROGRAM],
+        .runner_dir = *argv[SPAWN_ARG_RUNNER] ? argv[SPAWN_ARG_RUNNER] : NULL,
+        .data_dir = argv[SPAWN_ARG_DATA],
+        .as_root = geteuid() == 0,
+    };
+    int result = run(&s, &view, (uid_t)strtoul(argv[SPAWN_ARG_UID], NULL, 10), &e);
+    if (result < 0)
+        (void)fprintf(stderr, "impresario-spawn: %s\n", e.msg);
+    cgroups_close(s.cgroups);
+    launcher_done(&s.launcher);
+    loop_free(s.loop);
+    return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

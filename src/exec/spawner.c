@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exec/spawner.h"
+
+#include "base/json.h"
+#include "base/log.h"
+#include "exec/exec.h"
+#include "exec/plan_private.h"
+#include "exec/spawner_private.h"
+#include "exec/wire.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    RESTART_FIRST_MS = 50, /* doubles with each spawner that dies before it was ready */
+    RESTART_LAST_MS = 5000,
+};
+
+const char *const box_step_names[BOX_STEPS] = {
+    [BOX_STEP_CGROUP] = "cgroup",
+    [BOX_STEP_VIEW] = "binds",
+    [BOX_STEP_USER] = "user",
+    [BOX_STEP_BWRAP] = "bubblewrap",
+    [BOX_STEP_NAMESPACE] = "namespaces",
+    [BOX_STEP_USERNS] = "user-namespace",
+    [BOX_STEP_LIMITS] = "limits",
+    [BOX_STEP_FDS] = "descriptors",
+    [BOX_STEP_FOLDER] = "folder",
+    [BOX_STEP_PROGRAM] = "program",
+};
+
+struct child {
+    struct spawner *spawner;
+    int64_t id; /* 0: it has ended */
+    bool lost;  /* there is no spawner that could tell of its end */
+    child_exit_fn fn;
+    void *arg;
+    struct child *next;
+};
+
+struct spawner {
+    char *program, *runner_dir, *data_dir;
+    uid_t uid;
+    pid_t pid; /* 0: it is down */
+    int fd;
+    bool ready;
+    struct spawner_limits limits;
+
+    struct loop *loop;
+    struct watch *watch;
+    struct timer *restart;
+    msec_t restart_ms;
+    struct timer *lost;
+
+    int64_t last_id;
+    struct child *children; /* that have not ended */
+    struct wire_message in;
+};
+
+/* ---- the process ---- */
+
+/* fork() would copy the page tables of a large server, and is not safe between its threads;
+ * posix_spawn() does neither. The new process has a session of its own: Ctrl-C is for the server,
+ * which decides how its boxes end. */
+static int start_process(struct spawner *s, struct err *e)
+{
+    scoped(mem_free) char *uid = mem_format("%lu", (unsigned long)s->uid);
+    char name[] = EXEC_SPAWNER, none[] = "";
+    char *const argv[SPAWN_ARGS + 1] = {
+        name, s->program, s->runner_dir ? s->runner_dir : none, s->data_dir, uid, NULL
+    };
+    char *const envp[] = { NULL };
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t all, nothing;
+    int ends[2], failed;
+    pid_t pid = 0;
+
+    if (wire_pair(ends) < 0)
+        return err_set_errno(e, ERR_IO, errno, "make a socket for the spawner");
+    scoped(fd_close) int ours = ends[0];
+    scoped(fd_close) int theirs = ends[1];
+    /* A descriptor that already has the right number would stay close-on-exec. */
+    scoped(fd_close) int high = fcntl(theirs, F_DUPFD_CLOEXEC, SPAWN_SERVER_FD + 1);
+
+    sigfillset(&all);
+    sigemptyset(&nothing);
+    failed = high < 0 ? errno : posix_spawn_file_actions_init(&actions);
+    if (!failed) {
+        (void)posix_spawnattr_init(&attributes);
+        (void)posix_spawnattr_setsigdefault(&attributes, &all);
+        (void)posix_spawnattr_setsigmask(&attributes, &nothing);
+        (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
+                                                        POSIX_SPAWN_SETSID);
+        failed = posix_spawn_file_actions_adddup2(&actions, high, SPAWN_SERVER_FD);
+        if (!failed)
+            failed = posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, argv, envp);
+        (void)posix_spawn_file_actions_destroy(&actions);
+        (void)posix_spawnattr_destroy(&attributes);
+    }
+    if (failed)
+        return err_set_errno(e, ERR_IO, failed, "start the spawner");
+    s->pid = pid;
+    s->fd = take_fd(&ours);
+    s->ready = false;
+    return 0;
+}
+
+static int check_path(const char *what, const char *path, struct err *e)
+{
+    scoped(json_decref) json_t *text = json_string(path);
+
+    if (path[0] != '/')
+        return err_set(e, ERR_INPUT, "the path of the %s is not absolute: %s", what, path);
+    if (!text)
+        return err_set(e, ERR_INPUT, "the path of the %s is not UTF-8", what);
+    return 0;
+}
+
+int spawner_start(const struct spawner_options *o, struct spawner **out, struct err *e)
+{
+    if (check_path("program", o->program, e) < 0 ||
+        check_path("data directory", o->data_dir, e) < 0 ||
+        (o->runner_dir && check_path("runner", o->runner_dir, e) < 0))
+        return -1;
+
+    scoped(spawner_free) struct spawner *s = mem_new(sizeof *s);
+    *s = (struct spawner){ .program = mem_text(o->program),
+                           .runner_dir = mem_text(o->runner_dir),
+                           .data_dir = mem_text(o->data_dir),
+                           .uid = o->sandbox_uid ? o->sandbox_uid : SPAWNER_SANDBOX_UID,
+                           .fd = -1,
+                           .restart_ms = RESTART_FIRST_MS };
+    if (start_process(s, e) < 0)
+        return -1;
+    *out = take(s);
+    return 0;
+}
+
+pid_t spawner_pid(const struct spawner *s)
+{
+    return s->pid;
+}
+
+/* ---- what it tells ---- */
+
+static void drop(struct spawner *s, const struct child *c)
+{
+    struct child **at = &s->children;
+
+    while (*at != c)
+        at = &(*at)->next;
+    *at = c->next;
+}
+
+/* The callback may free the child. */
+static void end_child(struct child *c, const struct child_exit *how)
+{
+    drop(c->spawner, c);
+    c->id = 0;
+    c->fn(c->arg, how);
+}
+
+static void read_ready(struct spawner *s, const json_t *message)
+{
+    json_t *missing = json_object_get(message, "missing");
+    struct spawner_limits *l = &s->limits;
+    scoped(buf_done) struct buf why = { 0 };
+    const char *name;
+    json_t *reason;
+
+    *l = (struct spawner_limits){ .memory = !json_text(missing, "memory"),
+                                  .pids = !json_text(missing, "pids"),
+                                  .cpu = !json_text(missing, "cpu") };
+    json_object_foreach(missing, name, reason)
+    {
+        if (json_is_string(reason))
+            buf_format(&why, "%s%s: %s", why.n ? "; " : "", name, json_string_value(reason));
+    }
+    (void)snprintf(l->why, sizeof l->why, "%.*s", (int)sizeof l->why - 1, buf_str(&why));
+    s->ready = true;
+    s->restart_ms = RESTART_FIRST_MS;
+}
+
+static void read_exit(struct spawner *s, const json_t *message)
+{
+    int64_t id = json_int(message, "id", 0);
+    struct child *c = s->children;
+    struct child_exit how = { .exited = json_bool(message, "exited", false),
+                              .status = (int)json_int(message, "status", 0),
+                              .signal = (int)json_int(message, "signal", 0),
+                              .out_of_memory = json_bool(message, "out_of_memory", false),
+                              .ran_ms = json_int(message, "ran_ms", 0),
+                              .step = json_text(message, "step"),
+                              .detail = json_text(message, "detail") };
+
+    while (c && c->id != id)
+        c = c->next;
+    if (c) /* else its owner has freed it */
+        end_child(c, &how);
+}
+
+static void read_message(struct spawner *s)
+{
+    scoped(json_decref) json_t *message = json_loadb(s->in.data, s->in.n, 0, NULL);
+    const char *what = json_text(message, "t");
+
+    if (what && strcmp(what, "ready") == 0)
+        read_ready(s, message);
+    else if (what && strcmp(what, "exit") == 0)
+        read_exit(s, message);
+}
+
+const struct spawner_limits *spawner_limits(struct spawner *s)
+{
+    if (!s->ready && s->fd >= 0 && wire_recv(s->fd, &s->in, true) > 0)
+        read_message(s);
+    if (!s->ready)
+        (void)snprintf(s->limits.why, sizeof s->limits.why, "the spawner does not start");
+    return &s->limits;
+}
+
+/* ---- when it dies ---- */
+
+static void on_message(void *arg, uint32_t events);
+
+/* Tells the children that are lost now, not those that a callback starts meanwhile. */
+static void tell_lost(struct spawner *s)
+{
+    const struct child_exit how = { .signal = SIGKILL,
+                                    .step = "spawner",
+                                    .detail = "the process that builds boxes has ended" };
+    int64_t until = s->last_id;
+
+    for (struct child *c = s->children; c;) {
+        if (c->lost && c->id <= until) {
+            end_child(c, &how);
+            c = s->children; /* the callback may have changed the list */
+        } else {
+            c = c->next;
+        }
+    }
+}
+
+static void on_lost(void *arg)
+{
+    struct spawner *s = arg;
+
+    s->lost = NULL;
+    tell_lost(s);
+}
+
+static void on_restart(void *arg)
+{
+    struct spawner *s = arg;
+    scoped(err_clear) struct err e = { 0 };
+
+    s->restart = NULL;
+    if (start_process(s, &e) < 0) {
+        log_event(LOG_ERROR, "spawner.not_started", F_TEXT("error", e.msg));
+        s->restart = loop_timer(s->loop, RESTART_LAST_MS, on_restart, s);
+        return;
+    }
+    s->watch = loop_watch(s->loop, s->fd, EPOLLIN, on_message, s);
+    log_event(LOG_INFO, "spawner.restarted", F_INT("pid", s->pid));
+}
+
+static void bury(struct spawner *s)
+{
+    int status = 0;
+
+    watch_free(take(s->watch));
+    fd_close(take_fd(&s->fd));
+    if (s->pid > 0)
+        (void)waitpid(s->pid, &status, 0);
+    log_event(LOG_ERROR, "spawner.died", F_INT("pid", s->pid),
+              F_INT("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
+              F_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
+    s->pid = 0;
+    for (struct child *c = s->children; c; c = c->next)
+        c->lost = true;
+    if (s->ready) {
+        on_restart(s);
+    } else {
+        s->restart = loop_timer(s->loop, s->restart_ms, on_restart, s);
+        s->restart_ms = s->restart_ms * 2 < RESTART_LAST_MS ? s->restart_ms * 2 : RESTART_LAST_MS;
+    }
+    tell_lost(s);
+}
+
+static void on_message(void *arg, uint32_t events)
+{
+    struct spawner *s = arg;
+    int got = 1;
+
+    (void)events;
+    while (s->fd >= 0 && (got = wire_recv(s->fd, &s->in, false)) > 0)
+        read_message(s);
+    if (s->fd >= 0 && (got == 0 || errno != EAGAIN))
+        bury(s);
+}
+
+void spawner_attach(struct spawner *s, struct loop *loop)
+{
+    s->loop = loop;
+    s->watch = loop_watch(loop, s->fd, EPOLLIN, on_message, s);
+}
+
+void spawner_free(struct spawner *s)
+{
+    if (!s)
+        return;
+    while (s->children)
+        child_free(s->children);
+    watch_free(s->watch);
+    timer_free(s->restart);
+    timer_free(s->lost);
+    fd_close(s->fd);
+    if (s->pid > 0)
+        (void)waitpid(s->pid, NULL, 0);
+    mem_free(s->program);
+    mem_free(s->runner_dir);
+    mem_free(s->data_dir);
+    mem_free(s);
+}
+
+/* ---- children ---- */
+
+static int ask(struct spawner *s, json_t *message, const int *fds, size_t n_fds)
+{
+    scoped(mem_free) char *text = json_print(message);
+
+    json_decref(message);
+    return wire_send(s->fd, text, strlen(text), fds, n_fds, true);
+}
+
+static int ask_start(struct spawner *s, int64_t id, const struct plan *p)
+{
+    int fds[PLAN_FDS];
+    size_t n_fds = 0;
+
+    for (int i = 0; i < PLAN_FDS; i++) {
+        if (p->fds[i] >= 0)
+            fds[n_fds++] = p->fds[i];
+    }
+    return ask(
+        s, json_pack("{s:s,s:I,s:o}", "t", "start", "id", (json_int_t)id, "plan", plan_to_json(p)),
+        fds, n_fds);
+}
+
+struct child *child_start(struct spawner *s, struct plan *plan, child_exit_fn fn, void *arg)
+{
+    struct child *c = mem_new(sizeof *c);
+
+    assert(s->loop);
+    *c = (struct child){ s, ++s->last_id, false, fn, arg, s->children };
+    s->children = c;
+    if (s->pid == 0 || ask_start(s, c->id, plan) < 0) {
+        c->lost = true;
+        if (!s->lost)
+            s->lost = loop_timer(s->loop, RESTART_FIRST_MS, on_lost, s);
+    }
+    plan_free(plan);
+    return c;
+}
+
+static void ask_about(struct child *c, const char *what)
+{
+    if (c->id && !c->lost)
+        (void)ask(c->spawner, json_pack("{s:s,s:I}", "t", what, "id", (json_int_t)c->id), NULL, 0);
+    /* A spawner that does not hear it has ended, and its boxes with it. */
+}
+
+void child_kill(struct child *c)
+{
+    ask_about(c, "kill");
+}
+
+void child_terminate(struct child *c)
+{
+    ask_about(c, "terminate");
+}
+
+void child_free(struct child *c)
+{
+    if (!c)
+        return;
+    if (c->id) {
+        child_kill(c);
+        drop(c->spawner, c);
+    }
+    mem_free(c);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Between the two halves of the spawner: the server's (spawner.c) and the process (spawn_main.c).
+ *
+ * Messages are JSON objects. To the process, with "t" one of: "start" (id, plan; the descriptors
+ * travel with it), "kill" (id), "terminate" (id). From it: "ready" (missing: {memory, pids, cpu},
+ * each null or the reason), then "exit" (id and the fields of struct child_exit).
+ */
+#ifndef EXEC_SPAWNER_PRIVATE_H
+#define EXEC_SPAWNER_PRIVATE_H
+
+#include "exec/box.h"
+
+enum { SPAWN_SERVER_FD = 3 };
+
+enum { /* the process's argv */
+       SPAWN_ARG_NAME,
+       SPAWN_ARG_PROGRAM,
+       SPAWN_ARG_RUNNER, /* "" is none */
+       SPAWN_ARG_DATA,
+       SPAWN_ARG_UID,
+       SPAWN_ARGS
+};
+
+/* What a step is called in a child_exit. */
+extern const char *const box_step_names[BOX_STEPS];
+
+#endif

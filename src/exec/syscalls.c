@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A list of what is refused, not of what is allowed: Node and Chromium change what they call with
+ * every release, and a call that is missing from a list of allowed ones shows as a crash in a
+ * stranger's workflow. What is refused are the parts of the kernel that a workflow has no use for
+ * and that attackers have: other processes' memory, keys, mounts, programs loaded into the kernel,
+ * odd kinds of sockets. The answers are errors that programs know how to live with.
+ *
+ * The filter is the second wall: the namespaces and the lack of any capability refuse most of this
+ * already. It is there for the day on which the kernel gets one of these calls wrong.
+ */
+#include "exec/syscalls.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/netlink.h>
+
+/* Since Linux 5.6; glibc 2.36 does not name it. */
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+static const char *const refused[] = {
+    /* other processes, and what they hold */
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "process_madvise",
+    "kcmp",
+    "pidfd_getfd",
+    /* programs for the kernel, and its queues that run outside of this filter */
+    "bpf",
+    "io_uring_setup",
+    "io_uring_enter",
+    "io_uring_register",
+    "perf_event_open",
+    "userfaultfd",
+    "vmsplice",
+    "memfd_secret",
+    /* keyrings, which know no namespace */
+    "add_key",
+    "keyctl",
+    "request_key",
+    /* file systems */
+    "mount",
+    "umount",
+    "umount2",
+    "pivot_root",
+    "move_mount",
+    "open_tree",
+    "open_tree_attr",
+    "fsopen",
+    "fsconfig",
+    "fsmount",
+    "fspick",
+    "mount_setattr",
+    "statmount",
+    "listmount",
+    "name_to_handle_at",
+    "open_by_handle_at",
+    "quotactl",
+    "quotactl_fd",
+    "fanotify_init",
+    "fanotify_mark",
+    "swapon",
+    "swapoff",
+    "acct",
+    "lookup_dcookie",
+    "nfsservctl",
+    "sysfs",
+    "ustat",
+    "uselib",
+    /* the machine itself */
+    "reboot",
+    "kexec_load",
+    "kexec_file_load",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "create_module",
+    "get_kernel_syms",
+    "query_module",
+    "syslog",
+    "_sysctl",
+    "iopl",
+    "ioperm",
+    "modify_ldt",
+    "vm86",
+    "vm86old",
+    "vhangup",
+    "sethostname",
+    "setdomainname",
+    "settimeofday",
+    "stime",
+    "clock_settime",
+    "clock_settime64",
+    "clock_adjtime",
+    "clock_adjtime64",
+    "adjtimex",
+    /* where memory lies */
+    "mbind",
+    "migrate_pages",
+    "move_pages",
+    "set_mempolicy",
+    "set_mempolicy_home_node",
+    /* another namespace */
+    "setns",
+};
+
+static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
+
+/* What Chromium makes for its renderers: user, process and network namespaces, nothing else. */
+static const int browser_namespaces[] = { CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET };
+static const int other_namespaces[] = { CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC };
+
+struct filter {
+    scmp_filter_ctx ctx;
+    int err_no; /* of the first rule that could not be added */
+};
+
+#define refuse(f, err, nr, n_args, ...)                                     \
+    note(f, seccomp_rule_add((f)->ctx, SCMP_ACT_ERRNO((unsigned)(err)), nr, \
+                             n_args __VA_OPT__(, ) __VA_ARGS__))
+
+static void note(struct filter *f, int result)
+{
+    if (result < 0 && !f->err_no)
+        f->err_no = -result;
+}
+
+static void refuse_by_name(struct filter *f)
+{
+    for (size_t i = 0; i < n_items(refused); i++) {
+        int nr = seccomp_syscall_resolve_name(refused[i]);
+        if (nr >= 0) /* else this architecture, or this libseccomp, has none of that name */
+            refuse(f, EPERM, nr, 0);
+    }
+}
+
+static void refuse_clone_flag(struct filter *f, int flag)
+{
+    scmp_datum_t bit = (scmp_datum_t)flag;
+
+    refuse(f, EPERM, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, bit, bit));
+}
+
+static void refuse_namespaces(struct filter *f, bool browser)
+{
+    /* clone3 takes its flags from memory, where no filter can look; programs fall back to clone. */
+    refuse(f, ENOSYS, SCMP_SYS(clone3), 0);
+    for (size_t i = 0; i < n_items(other_namespaces); i++)
+        refuse_clone_flag(f, other_namespaces[i]);
+
+    if (!browser) {
+        for (size_t i = 0; i < n_items(browser_namespaces); i++)
+            refuse_clone_flag(f, browser_namespaces[i]);
+        refuse(f, EPERM, SCMP_SYS(unshare), 0);
+        refuse(f, EPERM, SCMP_SYS(chroot), 0);
+        return;
+    }
+    for (size_t i = 0; i < n_items(other_namespaces); i++) {
+        scmp_datum_t bit = (scmp_datum_t)other_namespaces[i];
+        refuse(f, EPERM, SCMP_SYS(unshare), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, bit, bit));
+    }
+    refuse(f, EPERM, SCMP_SYS(unshare), 1,
+           SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWTIME, CLONE_NEWTIME));
+}
+
+static void refuse_sockets(struct filter *f)
+{
+    enum { ALL_FAMILIES = 64, TYPE_BITS = 0xf };
+    static const int raw[] = { SOCK_RAW, SOCK_RDM, SOCK_PACKET };
+
+    for (int family = 0; family < ALL_FAMILIES; family++) {
+        bool known = false;
+        for (size_t i = 0; i < n_items(families); i++)
+            known |= family == families[i];
+        if (!known)
+            refuse(f, EAFNOSUPPORT, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, family));
+    }
+    refuse(f, EAFNOSUPPORT, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_GE, ALL_FAMILIES));
+
+    /* Netlink lists interfaces; through its other protocols it reaches nf_tables and more. */
+    refuse(f, EPROTONOSUPPORT, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, AF_NETLINK),
+           SCMP_A2(SCMP_CMP_NE, NETLINK_ROUTE));
+
+    for (size_t i = 0; i < n_items(raw); i++) {
+        refuse(f, EPERM, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, AF_INET),
+               SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_BITS, raw[i]));
+        refuse(f, EPERM, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, AF_INET6),
+               SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_BITS, raw[i]));
+    }
+}
+
+static void refuse_terminals(struct filter *f)
+{
+    static const unsigned long typing[] = { TIOCSTI, TIOCLINUX };
+
+    /* They put words into a terminal's mouth. The kernel reads 32 bits of the number. */
+    for (size_t i = 0; i < n_items(typing); i++)
+        refuse(f, EPERM, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, typing[i]));
+}
+
+static int export_filter(struct filter *f, struct buf *out, struct err *e)
+{
+    scoped(fd_close) int fd = memfd_create("filter", MFD_CLOEXEC);
+    ssize_t n;
+
+    if (fd < 0 || seccomp_export_bpf(f->ctx, fd) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+        return err_set_errno(e, ERR_INTERNAL, errno, "write the system call filter");
+    while ((n = read(fd, buf_reserve(out, 4096), 4096)) > 0)
+        buf_grew(out, (size_t)n);
+    return 0;
+}
+
+int syscalls_filter(bool browser, struct buf *out, struct err *e)
+{
+    struct filter f = { .ctx = seccomp_init(SCMP_ACT_ALLOW) };
+
+    if (!f.ctx)
+        return err_set(e, ERR_INTERNAL, "libseccomp does not start");
+    /* A program of 32 bits would see other numbers for these calls: it does not run here. */
+    note(&f, seccomp_attr_set(f.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));
+    note(&f, seccomp_attr_set(f.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2));
+    refuse_by_name(&f);
+    refuse_namespaces(&f, browser);
+    refuse_sockets(&f);
+    refuse_terminals(&f);
+
+    int result = f.err_no ? err_set_errno(e, ERR_INTERNAL, f.err_no, "make the system call filter")
+                          : export_filter(&f, out, e);
+    seccomp_release(f.ctx);
+    return result;
+}

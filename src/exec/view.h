@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a box binds, where the user of the box can reach it.
+ */
+#ifndef EXEC_VIEW_H
+#define EXEC_VIEW_H
+
+#include "exec/bwrap.h"
+
+#include <sys/types.h>
+
+struct view {
+    struct bwrap_sources from;
+    char **paths; /* what `from` points to */
+    size_t n;
+};
+
+struct view_options {
+    const char *program, *runner_dir, *data_dir;
+    bool as_root; /* bind them where another user can go */
+};
+
+/* The paths that bubblewrap will be told. Nothing is bound yet. */
+void view_init(struct view *v, const struct view_options *o, const struct plan *p);
+void view_done(struct view *v);
+
+/* In the process that becomes bubblewrap: checks the plan's binds and, as root, makes a mount
+ * namespace of its own in which all are within reach of `uid`. 0, or -1 with errno. */
+must_use int view_enter(const struct view_options *o, const struct plan *p, uid_t uid);
+
+#endif
