@@ -13,7 +13,8 @@
  *   before complete() returns, the usual case, is never suspended at all.
  * - While a connection is suspended nothing reads from it or closes it; that its peer went away is
  *   found out when the answer is sent. So a request always outlives the answer that it is owed.
- * - Its time limit is for silence only. Deadlines are the keeper's (keeper.h).
+ * - Its time limit is for silence only, and the end of a stream that arrives together with the last
+ *   data escapes it. Deadlines are the keeper's (keeper.h).
  */
 #include "net/http.h"
 
@@ -299,7 +300,7 @@ static enum MHD_Result drop_rest(struct http_req *r)
 /* --- the three moments of a request -------------------------------------------------------- */
 
 struct framing {
-    unsigned lengths, codings;
+    unsigned hosts, lengths, codings;
     const char *length, *coding;
 };
 
@@ -309,7 +310,9 @@ static enum MHD_Result see_header(void *arg, enum MHD_ValueKind kind, const char
     struct framing *f = arg;
 
     (void)kind;
-    if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
+    if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0) {
+        f->hosts++;
+    } else if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
         f->lengths++;
         f->length = value;
     } else if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
@@ -321,8 +324,9 @@ static enum MHD_Result see_header(void *arg, enum MHD_ValueKind kind, const char
 
 /* The library takes the first of several lengths and ignores a length beside a coding; whoever
  * stands in front of us might do otherwise and see other requests than we do. Such heads are
- * refused, and their connection closes. */
-static bool well_framed(struct http_req *r)
+ * refused, and their connection closes. (A host that is missing and spaces in the target it could
+ * refuse itself, if it did not send the head of that answer twice.) */
+static bool well_framed(struct http_req *r, const char *version)
 {
     struct framing f = { 0 };
     const union MHD_ConnectionInfo *info =
@@ -331,6 +335,10 @@ static bool well_framed(struct http_req *r)
     MHD_get_connection_values(r->mhd, MHD_HEADER_KIND, see_header, &f);
     if (info && info->header_size > HTTP_HEAD_MAX)
         refuse(r, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "the head of the request is too large");
+    else if (strchr(r->path, ' ') || (r->query && strchr(r->query, ' ')))
+        refuse(r, MHD_HTTP_BAD_REQUEST, "the target of the request has a space in it");
+    else if (f.hosts > 1 || (f.hosts == 0 && strcmp(version, MHD_HTTP_VERSION_1_0) != 0))
+        refuse(r, MHD_HTTP_BAD_REQUEST, "the request needs exactly one host header");
     else if (f.lengths + f.codings > 1)
         refuse(r, MHD_HTTP_BAD_REQUEST, "the request says its length more than once");
     else if (f.codings && strcasecmp(f.coding, "chunked") != 0)
@@ -342,7 +350,7 @@ static bool well_framed(struct http_req *r)
     return !r->response;
 }
 
-static enum MHD_Result head_is_here(struct http_req *r, const char *method)
+static enum MHD_Result head_is_here(struct http_req *r, const char *method, const char *version)
 {
     struct http *h = r->http;
 
@@ -351,7 +359,7 @@ static enum MHD_Result head_is_here(struct http_req *r, const char *method)
     r->max_body = LIMIT_BODY;
     r->since = now(h);
     kept_due(&r->conn->kept, r->since + h->grace_ms);
-    if (!well_framed(r))
+    if (!well_framed(r, version))
         return cut_short(r);
 
     pthread_mutex_lock(&h->lock);
@@ -439,9 +447,8 @@ static enum MHD_Result on_access(void *arg, struct MHD_Connection *mhd, const ch
     (void)arg;
     (void)mhd;
     (void)url;
-    (void)version;
     if (!r->begun)
-        return head_is_here(r, method);
+        return head_is_here(r, method, version);
     if (arrived == 0)
         return request_is_here(r);
     *n = 0;
@@ -660,10 +667,9 @@ int http_start(const struct http_options *options, const struct http_service *se
         on_access, h, /* the logger first: it also hears about the options */
         MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL, MHD_OPTION_LISTEN_SOCKET, h->listener,
         MHD_OPTION_CONNECTION_LIMIT, h->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, silence,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT,
-        1, MHD_OPTION_URI_LOG_CALLBACK, on_target, h, MHD_OPTION_UNESCAPE_CALLBACK, as_it_is, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-        h, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK,
+        on_target, h, MHD_OPTION_UNESCAPE_CALLBACK, as_it_is, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
     if (!h->daemon) {
         http_free(h);
         return err_set(e, ERR_INTERNAL, "the HTTP library did not start");

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/http_testing.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void expect_answer(int fd, const char *status, const char *in_it)
+{
+    scoped(mem_free) char *answer = peer_answer(fd, false);
+
+    if (!strstr(answer, status) || !strstr(answer, in_it))
+        fail_msg("no '%s' with '%s' in: %s", status, in_it, answer);
+}
+
+static void the_connection_works(int fd)
+{
+    assert_true(peer_send(fd, "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello"));
+    expect_answer(fd, " 200 ", "\r\n\r\nhello");
+}
+
+static void a_kept_connection_serves_many_requests(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    for (int i = 0; i < 3; i++)
+        the_connection_works(fd);
+    assert_true(peer_send(fd, "GET / HTTP/1.1\r\nhost: a\r\n\r\n"));
+    expect_answer(fd, " 200 ", "keep-alive: timeout=75\r\n");
+    world_stop(&w);
+}
+
+static void a_target_arrives_as_it_was_sent(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    assert_true(peer_send(fd, "GET //a/%2e%2E/b+c%00/?x=%20&y?z=1 HTTP/1.1\r\nhost: a\r\n\r\n"));
+    expect_answer(fd, " 200 ", "GET //a/%2e%2E/b+c%00/?x=%20&y?z=1 0 from 127.0.0.1");
+    assert_true(peer_send(fd, "PURGE /x HTTP/1.1\r\nhost: a\r\n\r\n"));
+    expect_answer(fd, " 200 ", "PURGE /x?- 0");
+    world_stop(&w);
+}
+
+static void pipelined_requests_are_answered_in_order(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    assert_true(peer_send(fd, "GET /1 HTTP/1.1\r\nhost: a\r\n\r\n"
+                              "POST /thread HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\nx"
+                              "GET /3 HTTP/1.1\r\nhost: a\r\n\r\n"));
+    expect_answer(fd, " 200 ", "GET /1?");
+    expect_answer(fd, " 200 ", "from a thread");
+    expect_answer(fd, " 200 ", "GET /3?");
+    world_stop(&w);
+}
+
+static void head_tells_the_length_and_sends_nothing(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    assert_true(peer_send(fd, "HEAD /x HTTP/1.1\r\nhost: a\r\n\r\n"));
+    scoped(mem_free) char *answer = peer_answer(fd, true);
+    assert_non_null(strstr(answer, " 200 "));
+    assert_non_null(strcasestr(answer, "content-length: 26\r\n"));
+    the_connection_works(fd);
+    world_stop(&w);
+}
+
+static void http_1_0_is_answered_and_closed(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    assert_true(peer_send(fd, "GET /old HTTP/1.0\r\n\r\n"));
+    expect_answer(fd, " 200 ", "GET /old?-");
+    assert_true(peer_closed(fd));
+    scoped(fd_close) int kept = peer_connect(&w);
+    for (int i = 0; i < 2; i++) {
+        assert_true(peer_send(kept, "GET /old HTTP/1.0\r\nconnection: keep-alive\r\n\r\n"));
+        expect_answer(kept, " 200 ", "GET /old?-");
+    }
+    world_stop(&w);
+}
+
+static void bodies_may_be_chunked(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    assert_true(peer_send(fd, "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+                              "3\r\nabc\r\n2;ext=1\r\nde\r\n0\r\ntrailer: x\r\n\r\n"));
+    expect_answer(fd, " 200 ", "\r\n\r\nabcde");
+    the_connection_works(fd);
+    world_stop(&w);
+}
+
+static void a_stream_is_never_held_whole(void **state)
+{
+    enum { MIB = 1 << 20, N = 40 };
+    struct world w;
+    scoped(mem_free) char *block = mem_new(MIB);
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    assert_true(
+        peer_send(fd, "POST /stream HTTP/1.1\r\nhost: a\r\ncontent-length: 41943040\r\n\r\n"));
+    for (int i = 0; i < N; i++)
+        assert_true(peer_send_n(fd, block, MIB));
+    expect_answer(fd, " 200 ", "POST /stream?- 41943040");
+    assert_true(w.streamed == (uint64_t)N * MIB);
+    the_connection_works(fd);
+    world_stop(&w);
+}
+
+static void expect_100_continue_is_answered(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    assert_true(peer_send(fd, "POST /echo HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\n"
+                              "content-length: 2\r\n\r\n"));
+    expect_answer(fd, " 100 ", "\r\n\r\n");
+    assert_true(peer_send(fd, "ok"));
+    expect_answer(fd, " 200 ", "\r\n\r\nok");
+    the_connection_works(fd);
+    world_stop(&w);
+}
+
+static void a_body_that_announces_too_much_is_refused_before_it_comes(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    assert_true(peer_send(fd, "POST /small HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\n"
+                              "content-length: 101\r\n\r\n"));
+    expect_answer(fd, " 413 ", "connection: close");
+    assert_true(peer_closed(fd));
+    scoped(fd_close) int huge = peer_connect(&w);
+    assert_true(
+        peer_send(huge, "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999\r\n\r\n"));
+    expect_answer(huge, " 413 ", "connection: close");
+    world_stop(&w);
+}
+
+static void a_connection_survives_a_body_a_little_too_large(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    assert_true(peer_send(fd, "POST /small HTTP/1.1\r\nhost: a\r\ncontent-length: 103\r\n\r\n"));
+    for (int i = 0; i < 103; i++)
+        assert_true(peer_send(fd, "x"));
+    expect_answer(fd, " 413 ", "too large");
+    the_connection_works(fd);
+    assert_true(peer_send(fd,
+                          "POST /small HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+                          "20\r\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n"
+                          "20\r\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n"
+                          "20\r\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n"
+                          "20\r\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n0\r\n\r\n"));
+    expect_answer(fd, " 413 ", "too large");
+    the_connection_works(fd);
+    world_stop(&w);
+}
+
+static void a_connection_survives_an_early_refusal(void **state)
+{
+    struct world w;
+    scoped(mem_free) char *block = mem_new(HTTP_DROP_MAX);
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    assert_true(
+        peer_send(fd, "POST /early HTTP/1.1\r\nhost: a\r\ncontent-length: 1048576\r\n\r\n"));
+    assert_true(peer_send_n(fd, block, HTTP_DROP_MAX));
+    expect_answer(fd, " 401 ", "\r\n\r\nno");
+    the_connection_works(fd);
+    assert_true(
+        peer_send(fd, "POST /stop-at-1000 HTTP/1.1\r\nhost: a\r\ncontent-length: 5000\r\n\r\n"));
+    assert_true(peer_send_n(fd, block, 5000));
+    expect_answer(fd, " 400 ", "\r\n\r\nenough");
+    the_connection_works(fd);
+    world_stop(&w);
+}
+
+/* The answer overtakes the body, and arrives although the peer goes on sending. */
+static void an_answer_reaches_who_still_sends(void **state)
+{
+    static const char *const heads[] = {
+        "POST /early HTTP/1.1\r\nhost: a\r\ncontent-length: 30000000\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 30000000\r\n\r\n",
+        "POST /stop-at-1000 HTTP/1.1\r\nhost: a\r\ncontent-length: 30000000\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2000000\r\n",
+    };
+    static const char *const statuses[] = { " 401 ", " 413 ", " 400 ", " 413 " };
+    scoped(mem_free) char *block = mem_new(30000000);
+
+    (void)state;
+    for (size_t i = 0; i < n_items(heads); i++) {
+        struct world w;
+        world_start(&w, (struct http_options){ 0 });
+        scoped(fd_close) int fd = peer_connect(&w);
+        assert_true(peer_send(fd, heads[i]));
+        assert_true(peer_send_n(fd, block, 30000000));
+        expect_answer(fd, statuses[i], "connection: close\r\n");
+        world_stop(&w);
+    }
+}
+
+static void a_late_answer_finds_its_request(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    for (int i = 0; i < 3; i++) {
+        assert_true(peer_send(fd, "POST /late HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nhi"));
+        world_release(&w);
+        expect_answer(fd, " 200 ", "at last");
+    }
+    world_stop(&w);
+}
+
+static void a_peer_that_left_is_gone_after_the_late_answer(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    int fd = peer_connect(&w);
+    assert_true(peer_send(fd, "GET /late HTTP/1.1\r\nhost: a\r\n\r\n"));
+    world_wait_late(&w);
+    fd_close(fd);
+    assert_int_equal(w.gone, 0);
+    world_release(&w);
+    world_wait_gone(&w, 1);
+    world_stop(&w);
+}
+
+static void a_peer_that_leaves_within_its_body_is_gone(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    int fd = peer_connect(&w);
+    assert_true(peer_send(fd, "POST /stream HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nabc"));
+    world_wait_begun(&w, 1);
+    fd_close(fd);
+    world_wait_gone(&w, 1);
+    world_stop(&w);
+}
+
+/* Half-closed is not gone: `nc -N` and the like still read. */
+static void a_peer_that_said_all_it_will_say_gets_its_answer(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    assert_true(peer_send(fd, "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nhi"));
+    shutdown(fd, SHUT_WR);
+    expect_answer(fd, " 200 ", "\r\n\r\nhi");
+    world_stop(&w);
+}
+
+static void *drain(void *arg)
+{
+    http_drain(arg);
+    return NULL;
+}
+
+static void draining_waits_for_answers_and_keeps_no_one(void **state)
+{
+    struct world w;
+    pthread_t thread;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    scoped(fd_close) int idle = peer_connect(&w);
+    the_connection_works(idle);
+    assert_true(peer_send(fd, "GET /late HTTP/1.1\r\nhost: a\r\n\r\n"));
+    world_wait_late(&w);
+    assert_int_equal(pthread_create(&thread, NULL, drain, w.http), 0);
+    /* Drained or not yet, the request that waits is answered. */
+    world_release(&w);
+    scoped(mem_free) char *answer = peer_answer(fd, false);
+    assert_non_null(strstr(answer, "at last"));
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    int begun = w.begun;
+    assert_true(peer_send(idle, "GET / HTTP/1.1\r\nhost: a\r\n\r\n"));
+    expect_answer(idle, " 503 ", "retry-after: ");
+    assert_true(peer_closed(idle));
+    assert_int_equal(w.begun, begun);
+    world_stop(&w);
+}
+
+static void draining_ends_when_its_time_is_up(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ .drain_seconds = 1 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    assert_true(peer_send(fd, "GET /late HTTP/1.1\r\nhost: a\r\n\r\n"));
+    world_wait_late(&w);
+    http_drain(w.http);
+    world_stop(&w);
+    expect_answer(fd, " 503 ", "stopping");
+    assert_true(peer_closed(fd));
+}
+
+static void near_the_limit_connections_are_not_kept(void **state)
+{
+    enum { N = 16 };
+    struct world w;
+    int fds[N];
+
+    (void)state;
+    world_start(&w, (struct http_options){ .max_connections = N });
+    for (int i = 0; i < N; i++)
+        fds[i] = peer_connect(&w);
+    for (int i = 0; i < N; i++) {
+        assert_true(peer_send(fds[i], "GET / HTTP/1.1\r\nhost: a\r\n\r\n"));
+        scoped(mem_free) char *answer = peer_answer(fds[i], false);
+        assert_non_null(strstr(answer, " 200 "));
+        if (i == N - 1)
+            assert_null(strcasestr(answer, "close"));
+    }
+    for (int i = 0; i < N; i++)
+        fd_close(fds[i]);
+    world_stop(&w);
+}
+
+static void an_address_that_is_taken_is_named(void **state)
+{
+    struct world w;
+    struct http *second = NULL;
+    const struct http_service none = { 0 };
+    scoped(err_clear) struct err e = { 0 };
+    char expected[64];
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    struct http_options same = { .address = "127.0.0.1", .port = http_port(w.http) };
+    assert_int_equal(http_start(&same, &none, &second, &e), -1);
+    (void)snprintf(expected, sizeof expected,
+                   "listen on 127.0.0.1, port %u: Address already in use", same.port);
+    assert_string_equal(e.msg, expected);
+    world_stop(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_kept_connection_serves_many_requests),
+        cmocka_unit_test(a_target_arrives_as_it_was_sent),
+        cmocka_unit_test(pipelined_requests_are_answered_in_order),
+        cmocka_unit_test(head_tells_the_length_and_sends_nothing),
+        cmocka_unit_test(http_1_0_is_answered_and_closed),
+        cmocka_unit_test(bodies_may_be_chunked),
+        cmocka_unit_test(a_stream_is_never_held_whole),
+        cmocka_unit_test(expect_100_continue_is_answered),
+        cmocka_unit_test(a_body_that_announces_too_much_is_refused_before_it_comes),
+        cmocka_unit_test(a_connection_survives_a_body_a_little_too_large),
+        cmocka_unit_test(a_connection_survives_an_early_refusal),
+        cmocka_unit_test(an_answer_reaches_who_still_sends),
+        cmocka_unit_test(a_late_answer_finds_its_request),
+        cmocka_unit_test(a_peer_that_left_is_gone_after_the_late_answer),
+        cmocka_unit_test(a_peer_that_leaves_within_its_body_is_gone),
+        cmocka_unit_test(a_peer_that_said_all_it_will_say_gets_its_answer),
+        cmocka_unit_test(draining_waits_for_answers_and_keeps_no_one),
+        cmocka_unit_test(draining_ends_when_its_time_is_up),
+        cmocka_unit_test(near_the_limit_connections_are_not_kept),
+        cmocka_unit_test(an_address_that_is_taken_is_named),
+    };
+
+    return cmocka_run_group_tests_name("http", tests, NULL, NULL);
+}
