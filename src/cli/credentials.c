@@ -68,7 +68,6 @@ static int credentials_set(struct call *c, struct err *e)
     if (read_value(c, &value, e) < 0)
         return EXIT_USAGE;
     json_t *text = json_stringn(buf_str(&value), value.n);
-    explicit_bzero(value.data, value.n);
     if (!text) {
         err_set(e, ERR_INPUT, "the value is not UTF-8; base64 makes any bytes a text");
         return EXIT_USAGE;

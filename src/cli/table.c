@@ -20,7 +20,9 @@ static void add(struct table *t, enum style style, char *text)
         t->room = t->room ? t->room * 2 : 32;
         t->cells = mem_resize(t->cells, t->room * sizeof *t->cells);
     }
-    t->cells[t->n++] = (struct cell){ text, style };
+    struct cell *cell = &t->cells[t->n++];
+    cell->text = text;
+    cell->style = style;
 }
 
 struct table *table_new(const char *const *headings)
@@ -67,6 +69,16 @@ static size_t column_width(const struct table *t, size_t column)
     return width;
 }
 
+static void print_column(const struct table *t, size_t row, size_t column, size_t width,
+                         const struct stream *to)
+{
+    const struct cell *c = &t->cells[row + column];
+    bool last = column + 1 == t->columns;
+
+    (void)fprintf(to->file, "%s%s%s", style_on(to, c->style), c->text, style_off(to, c->style));
+    (void)fprintf(to->file, "%*s", last ? 0 : (int)(width - text_width(c->text)) + 2, "");
+}
+
 void table_print(const struct table *t, const struct stream *to)
 {
     size_t *widths = mem_new_array(t->columns, sizeof *widths);
@@ -74,14 +86,9 @@ void table_print(const struct table *t, const struct stream *to)
 
     for (size_t i = 0; i < t->columns; i++)
         widths[i] = column_width(t, i);
-    for (size_t i = 0; i < t->n; i++) {
-        const struct cell *c = &t->cells[i];
-        bool last = (i + 1) % t->columns == 0;
-        (void)fprintf(to->file, "%s%s%s", style_on(to, c->style), c->text, style_off(to, c->style));
-        if (last)
-            (void)fputc('\n', to->file);
-        else
-            (void)fprintf(to->file, "%*s", (int)(widths[i % t->columns] - text_width(c->text)) + 2,
-                          "");
+    for (size_t row = 0; row + t->columns <= t->n; row += t->columns) {
+        for (size_t i = 0; i < t->columns; i++)
+            print_column(t, row, i, widths[i], to);
+        (void)fputc('\n', to->file);
     }
 }
