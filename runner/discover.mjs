@@ -93,6 +93,7 @@ function refuseMissingNames() {
 }
 
 async function importEntry() {
+    process.chdir(app);
     importing = true;
     try {
         return await import(pathToFileURL(join(app, prepared.entry)).href);

@@ -17,6 +17,7 @@ import { app, tool } from "./lib/places.mjs";
 import { stripTopFolder } from "./lib/tree.mjs";
 
 const BUNDLE_OUT = 4;
+const LOCKFILE_MOST = 6 * 1024 * 1024;
 const OTHER_LOCKFILES = ["pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb"];
 
 async function prepare() {
@@ -85,7 +86,12 @@ async function buildPlain(manifest, entry) {
 
 function readLockfile() {
     for (const name of ["npm-shrinkwrap.json", "package-lock.json"]) {
-        if (existsSync(join(app, name))) return readFileSync(join(app, name), "utf8");
+        const path = join(app, name);
+        if (!existsSync(path)) continue;
+
+        const text = readFileSync(path, "utf8");
+        if (text.length <= LOCKFILE_MOST) return text;
+        log(`${name} is larger than ${LOCKFILE_MOST} bytes and is not used`);
     }
     for (const name of OTHER_LOCKFILES) {
         if (existsSync(join(app, name))) log(`${name} is not read: only npm's package-lock.json fixes versions here`);

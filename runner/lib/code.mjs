@@ -29,8 +29,9 @@ export function startUnpacking() {
     return unpacked;
 }
 
-/** Imports the deployment and picks the workflow of that name. */
+/** Imports the deployment, in its own folder, and picks the workflow of that name. */
 export async function loadWorkflow(entry, name) {
+    process.chdir(app);
     const workflow = exportedWorkflows(await import(pathToFileURL(join(app, entry)).href)).find(
         (candidate) => candidate.name === name,
     );

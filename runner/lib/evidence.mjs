@@ -5,7 +5,7 @@
 
 const WAIT_MS = 3_000;
 const SCREENSHOT_BYTES = 4 * 1024 * 1024;
-const HTML_BYTES = 2 * 1024 * 1024;
+const HTML_BYTES = 2 * 1024 * 1024; /* as JSON, which is how it travels */
 
 /**
  * @param {import("playwright").Page} page
@@ -18,10 +18,10 @@ export async function gatherEvidence(page, redact) {
         within(() => page.content()),
     ]);
 
-    const page_html = html === null ? null : redact(html);
+    const shown = html === null ? null : redact(html);
     return {
         screenshot: screenshot === null || screenshot.length > SCREENSHOT_BYTES ? null : screenshot.toString("base64"),
-        html: page_html === null || Buffer.byteLength(page_html) > HTML_BYTES ? null : page_html,
+        html: shown === null || Buffer.byteLength(JSON.stringify(shown)) > HTML_BYTES ? null : shown,
     };
 }
 

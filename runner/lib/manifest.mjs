@@ -11,6 +11,7 @@ import { inOrder, topNames } from "./tree.mjs";
 /** Ours whatever the spec says: one copy, the one that the runner itself has loaded. */
 export const PROVIDED = new Set(["impresario", "playwright", "playwright-core", "chromium-bidi"]);
 
+const MANIFEST_MOST = 1024 * 1024;
 const NAME = /^(@[a-z0-9-*~][a-z0-9-*._~]*\/)?[a-z0-9-~][a-z0-9-._~]*$/i;
 
 /** Other places that may name a package which the code imports, in the order of asking. */
@@ -37,6 +38,8 @@ export function readManifest(root) {
     }
 
     const text = readFileSync(path, "utf8").replace(/^\uFEFF/, "");
+    if (text.length > MANIFEST_MOST) throw new Failure(`package.json is larger than ${MANIFEST_MOST} bytes`);
+
     let value;
     try {
         value = JSON.parse(text);
