@@ -123,16 +123,16 @@ static void print_build_line(void *arg, const json_t *line)
 
 static int deployments_logs(struct call *c, struct err *e)
 {
-    scoped(build_log_done) struct build_log log = { 0 };
+    scoped(build_tail_done) struct build_tail tail = { 0 };
     bool follow = c->options.follow;
 
     if (follow)
         interrupt_says("The build goes on.");
     do {
-        if (build_log_read(c->api, c->words[0], follow ? 1 : 0, &log, print_build_line, c, e) < 0)
+        if (build_tail_read(c->api, c->words[0], follow ? 1 : 0, &tail, print_build_line, c, e) < 0)
             return EXIT_SERVER;
         (void)fflush(c->screen.out.file);
-    } while (!log.done && (follow || log.came > 0));
+    } while (!tail.done && (follow || tail.came > 0));
     return EXIT_FINE;
 }
 

@@ -7,28 +7,28 @@ enum {
     PAGE = 1000,
 };
 
-void build_log_done(struct build_log *log)
+void build_tail_done(struct build_tail *tail)
 {
-    mem_free(take(log->cursor));
+    mem_free(take(tail->cursor));
 }
 
-int build_log_read(struct api *api, const char *deployment, int wait_seconds, struct build_log *log,
-                   line_fn take_line, void *arg, struct err *e)
+int build_tail_read(struct api *api, const char *deployment, int wait_seconds,
+                    struct build_tail *tail, line_fn take_line, void *arg, struct err *e)
 {
     scoped(json_decref) json_t *answer = NULL;
     json_t *ask = json_pack("{s:s, s:i}", "id", deployment, "wait_seconds", wait_seconds);
     const json_t *line;
     size_t i;
 
-    add_text(ask, "cursor", log->cursor);
+    add_text(ask, "cursor", tail->cursor);
     if (api_poll(api, "/v1/deployments/logs", ask, &answer, e) < 0)
         return -1;
     json_array_foreach(json_object_get(answer, "lines"), i, line) take_line(arg, line);
-    log->came = i;
-    log->done = json_bool(answer, "done", false);
+    tail->came = i;
+    tail->done = json_bool(answer, "done", false);
     if (json_text(answer, "next_cursor")) {
-        mem_free(log->cursor);
-        log->cursor = mem_text(json_text(answer, "next_cursor"));
+        mem_free(tail->cursor);
+        tail->cursor = mem_text(json_text(answer, "next_cursor"));
     }
     return 0;
 }
@@ -63,12 +63,12 @@ static void show_build_line(void *arg, const json_t *line)
 
 static int show_build_log(struct api *api, const char *id, struct progress *p, struct err *e)
 {
-    scoped(build_log_done) struct build_log log = { 0 };
+    scoped(build_tail_done) struct build_tail tail = { 0 };
     struct build_view view = { .progress = p };
     int r = 0;
 
-    while (r == 0 && !log.done) {
-        r = build_log_read(api, id, WAIT_SECONDS, &log, show_build_line, &view, e);
+    while (r == 0 && !tail.done) {
+        r = build_tail_read(api, id, WAIT_SECONDS, &tail, show_build_line, &view, e);
         progress_tick(p);
     }
     mem_free(view.phase);
@@ -97,33 +97,33 @@ int follow_build(struct call *c, const char *deployment, struct progress *p, jso
     }
 }
 
-void job_log_done(struct job_log *log)
+void job_tail_done(struct job_tail *tail)
 {
-    mem_free(take(log->page));
+    mem_free(take(tail->page));
 }
 
-int job_log_read(struct api *api, const char *job, const char *level, struct job_log *log,
-                 line_fn take_line, void *arg, struct err *e)
+int job_tail_read(struct api *api, const char *job, const char *level, struct job_tail *tail,
+                  line_fn take_line, void *arg, struct err *e)
 {
     for (;;) {
         scoped(json_decref) json_t *answer = NULL;
         json_t *ask = json_pack("{s:s, s:i}", "jobId", job, "limit", PAGE);
         add_text(ask, "level", level);
-        add_text(ask, "pageToken", log->page);
+        add_text(ask, "pageToken", tail->page);
         if (api_poll(api, "/v1/logs/list", ask, &answer, e) < 0)
             return -1;
 
         const json_t *lines = json_object_get(answer, "logs");
         const char *next = json_text(answer, "nextPageToken");
-        for (size_t i = log->seen; i < json_array_size(lines); i++)
+        for (size_t i = tail->seen; i < json_array_size(lines); i++)
             take_line(arg, json_array_get(lines, i));
-        log->seen = json_array_size(lines);
+        tail->seen = json_array_size(lines);
         if (!next)
             return 0;
         /* A full page; what comes stands on the next one. */
-        mem_free(log->page);
-        log->page = mem_text(next);
-        log->seen = 0;
+        mem_free(tail->page);
+        tail->page = mem_text(next);
+        tail->seen = 0;
     }
 }
 
@@ -158,7 +158,7 @@ static void show_job_state(struct progress *p, char **state, const json_t *job)
         *state = mem_text(status);
     }
     if (position >= 0) {
-        scoped(mem_free) char *detail = mem_format("number %lld in the queue", (long long)position);
+        scoped(mem_free) char *detail = mem_format("%lld before it", (long long)position);
         progress_detail(p, detail);
     }
     progress_tick(p);
@@ -166,7 +166,7 @@ static void show_job_state(struct progress *p, char **state, const json_t *job)
 
 int follow_job(struct call *c, const char *job, struct progress *p, json_t **out, struct err *e)
 {
-    scoped(job_log_done) struct job_log log = { 0 };
+    scoped(job_tail_done) struct job_tail tail = { 0 };
     scoped(mem_free) char *state = NULL;
 
     for (;;) {
@@ -175,7 +175,7 @@ int follow_job(struct call *c, const char *job, struct progress *p, json_t **out
         if (api_poll(c->api, "/v1/jobs/get", ask, &answer, e) < 0)
             return -1;
         show_job_state(p, &state, answer);
-        if (job_log_read(c->api, job, NULL, &log, show_job_line, p, e) < 0)
+        if (job_tail_read(c->api, job, NULL, &tail, show_job_line, p, e) < 0)
             return -1;
         if (job_is_final(answer)) {
             bool good = strcmp(json_text(answer, "status"), "completed") == 0;

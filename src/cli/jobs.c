@@ -130,7 +130,7 @@ static void print_job(const struct call *c, const json_t *job)
     scoped(mem_free) char *result = pretty(json_object_get(job, "result"));
     int64_t position = json_int(job, "queue_position", -1);
     scoped(mem_free) char *queue =
-        position >= 0 ? mem_format("number %lld", (long long)position) : NULL;
+        position >= 0 ? mem_format("%lld before it", (long long)position) : NULL;
 
     table_pair(t, "Job", STYLE_BOLD, json_text(job, "job_id"));
     table_pair(t, "Workflow", STYLE_PLAIN, json_text(job, "workflow"));

@@ -55,14 +55,14 @@ static void pause_a_moment(void)
 static int show_job(struct call *c, struct err *e)
 {
     const char *id = c->options.job;
-    scoped(job_log_done) struct job_log log = { 0 };
+    scoped(job_tail_done) struct job_tail tail = { 0 };
 
     for (;;) {
         scoped(json_decref) json_t *job = NULL;
         /* The state first: what a job printed before its end is there once it has ended. */
         json_t *ask = json_pack("{s:s, s:i}", "id", id, "wait_seconds", c->options.follow ? 1 : 0);
         if (api_poll(c->api, "/v1/jobs/get", ask, &job, e) < 0 ||
-            job_log_read(c->api, id, c->options.level, &log, print_line, c, e) < 0)
+            job_tail_read(c->api, id, c->options.level, &tail, print_line, c, e) < 0)
             return EXIT_SERVER;
         (void)fflush(c->screen.out.file);
         if (!c->options.follow || job_is_final(job))
