@@ -67,8 +67,8 @@ static void a_head_has_a_bound(void **state)
     world_start(&w, (struct http_options){ 0 });
     for (int i = 0; i < 3; i++) {
         scoped(fd_close) int fd = peer_connect(&w);
-        bool sent = i == 2 || (peer_send(fd, "GET / HTTP/1.1\r\nhost: a\r\nx: ") &&
-                               peer_send(fd, filler));
+        bool sent =
+            i == 2 || (peer_send(fd, "GET / HTTP/1.1\r\nhost: a\r\nx: ") && peer_send(fd, filler));
         if (i == 1) /* far over it: the library's own bound */
             sent = sent && peer_send(fd, filler) && peer_send(fd, filler);
         if (i == 2) { /* many lines, each short */
