@@ -136,6 +136,7 @@ static bool run_posts(struct loop *l)
     }
     pthread_mutex_lock(&l->lock);
     bool stop = l->stopping && !l->first;
+    l->stopping = l->stopping && !stop; /* a loop can run again */
     pthread_mutex_unlock(&l->lock);
     return stop;
 }

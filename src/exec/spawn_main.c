@@ -512,12 +512,15 @@ static char *owner_name(const char *data_dir)
 static void prepare_process(void)
 {
     struct rlimit files;
+    sigset_t none;
 
     /* A terminal or a service manager signals the whole group: how the boxes end is the server's
      * decision, and it ends us by closing the socket. */
     (void)signal(SIGTERM, SIG_IGN);
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)umask(022);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     (void)prctl(PR_SET_DUMPABLE, 0);

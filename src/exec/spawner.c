@@ -68,7 +68,7 @@ struct spawner {
 
 /* fork() would copy the page tables of a large server, and is not safe between its threads;
  * posix_spawn() does neither. The new process has a session of its own: Ctrl-C is for the server,
- * which decides how its boxes end. */
+ * which decides how its boxes end. Until it has settled what signals mean to it, none arrives. */
 static int start_process(struct spawner *s, struct err *e)
 {
     scoped(mem_free) char *uid = mem_format("%lu", (unsigned long)s->uid);
@@ -79,7 +79,7 @@ static int start_process(struct spawner *s, struct err *e)
     char *const envp[] = { NULL };
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    sigset_t all, nothing;
+    sigset_t all;
     int ends[2], failed;
     pid_t pid = 0;
 
@@ -91,12 +91,11 @@ static int start_process(struct spawner *s, struct err *e)
     scoped(fd_close) int high = fcntl(theirs, F_DUPFD_CLOEXEC, SPAWN_SERVER_FD + 1);
 
     sigfillset(&all);
-    sigemptyset(&nothing);
     failed = high < 0 ? errno : posix_spawn_file_actions_init(&actions);
     if (!failed) {
         (void)posix_spawnattr_init(&attributes);
         (void)posix_spawnattr_setsigdefault(&attributes, &all);
-        (void)posix_spawnattr_setsigmask(&attributes, &nothing);
+        (void)posix_spawnattr_setsigmask(&attributes, &all);
         (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
                                                         POSIX_SPAWN_SETSID);
         failed = posix_spawn_file_actions_adddup2(&actions, high, SPAWN_SERVER_FD);

@@ -65,11 +65,13 @@ int wire_recv(int fd, struct wire_message *m, bool wait)
 
     m->n = m->n_fds = 0;
     m->sender = 0;
+    /* A peer that left without reading what we sent is told once, as ECONNRESET, and before what it
+     * had sent itself. */
     do
         n = recvmsg(fd, &from, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n < 0)
-        return errno == ECONNRESET ? 0 : -1;
+        return -1;
     read_control(&from, m);
     if (n == 0 && m->n_fds == 0)
         return 0;
