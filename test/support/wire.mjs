@@ -15,16 +15,19 @@ export async function exchange(url, method, target, headers, body) {
     }
 }
 
+/** Nothing that these suites ask takes longer to answer. */
+const PATIENCE_MS = 60_000;
+
 export class Wire {
     #socket;
     #received = Buffer.alloc(0);
     #ended = false;
-    #wake = () => {};
+    #waiting = [];
 
     /** @param {string} url  origin of the server */
     static async open(url) {
         const { hostname, port } = new URL(url);
-        const socket = connect(Number(port), hostname);
+        const socket = connect(Number(port), hostname).setTimeout(PATIENCE_MS, () => socket.destroy());
         await once(socket, "connect");
         return new Wire(socket);
     }
@@ -40,6 +43,15 @@ export class Wire {
             this.#wake();
         };
         socket.on("end", end).on("close", end).on("error", end);
+    }
+
+    /** Resolves when more has come, or nothing more will. */
+    #change() {
+        return new Promise((resolve) => this.#waiting.push(resolve));
+    }
+
+    #wake() {
+        for (const resolve of this.#waiting.splice(0)) resolve();
     }
 
     /** Writes bytes as they are. A peer that has hung up is no error here: the answer tells. */
@@ -125,13 +137,13 @@ export class Wire {
                 !this.#ended,
                 `the server hung up after ${this.#received.length} bytes: ${this.#received}`,
             );
-            await new Promise((resolve) => (this.#wake = resolve));
+            await this.#change();
         }
     }
 
     /** Resolves when the server has closed its side. */
     async closed() {
-        while (!this.#ended) await new Promise((resolve) => (this.#wake = resolve));
+        while (!this.#ended) await this.#change();
     }
 
     close() {
