@@ -232,7 +232,7 @@ test("wait_seconds answers when the build ends, and at once when it has ended", 
         "deployments/create",
         oneWorkflow("deployments-wait", "return 3;"),
     );
-    const [waited] = await Promise.all([t.ok("deployments/sync", { id, wait_seconds: 60 })]);
+    const waited = await t.ok("deployments/sync", { id, wait_seconds: 60 });
     assert.equal(waited.status, "ready");
 
     const before = Date.now();

@@ -75,7 +75,10 @@ function start(args, { env = {}, command = BINARY } = {}) {
     seen.shows = async (stream, pattern) => {
         while (!pattern.test(seen[stream])) {
             const event = await Promise.race([once(child[stream], "data"), seen.ended]);
-            assert.ok(Array.isArray(event) || pattern.test(seen[stream]), `never saw ${pattern} in\n${seen[stream]}`);
+            assert.ok(
+                Array.isArray(event) || pattern.test(seen[stream]),
+                `never saw ${pattern} in\n${seen[stream]}`,
+            );
         }
     };
     return seen;
@@ -190,7 +193,10 @@ test("params come from a file or from stdin", async () => {
     writeFileSync(file, '{"n": 5}');
     assert.deepEqual((await json(["jobs", "run", name, "-w", "-p", `@${file}`])).result, { n: 5, twice: 10 });
     const input = '{"n": 6}';
-    assert.deepEqual((await json(["jobs", "run", name, "-w", "-p", "-"], { input })).result, { n: 6, twice: 12 });
+    assert.deepEqual((await json(["jobs", "run", name, "-w", "-p", "-"], { input })).result, {
+        n: 6,
+        twice: 12,
+    });
 });
 
 test("a job that fails ends with status 1 and the author's own line", async () => {
@@ -208,8 +214,17 @@ test("a job that fails ends with status 1 and the author's own line", async () =
 });
 
 test("jobs are listed, filtered and cancelled", async () => {
-    const { job_id: id } = await json(["jobs", "run", name, "-p", JSON.stringify({ hold: `${site.url}/hold` })]);
-    assert.match(await out(["jobs", "list"]), new RegExp(`^${id} +${name} +(queued|starting_browser|running) `, "m"));
+    const { job_id: id } = await json([
+        "jobs",
+        "run",
+        name,
+        "-p",
+        JSON.stringify({ hold: `${site.url}/hold` }),
+    ]);
+    assert.match(
+        await out(["jobs", "list"]),
+        new RegExp(`^${id} +${name} +(queued|starting_browser|running) `, "m"),
+    );
     assert.match(await out(["jobs", "cancel", id]), /\S/);
     const ended = await run(["jobs", "get", id, "--wait"]);
     assert.equal(ended.code, 1);
@@ -239,7 +254,9 @@ test("logs are shown for a job, a workflow, a level, and followed to the job's e
     const { job_id: id } = await json(["jobs", "run", name, "-w"]);
     assert.match(await out(["logs", "--job", id]), /^[\d: -]+ info +looking at 1\n[^]* warn +\\x1b/m);
     assert.match(await out(["logs", "-f", "--job", id]), /looking at 1/);
-    const lines = (await out(["logs", "--workflow", name, "--level", "warn", "-n", "3", "-o", "json"])).trim().split("\n");
+    const lines = (await out(["logs", "--workflow", name, "--level", "warn", "-n", "3", "-o", "json"]))
+        .trim()
+        .split("\n");
     assert.equal(lines.length, 3);
     assert.ok(lines.map((line) => JSON.parse(line)).every(({ level }) => level === "warn"));
     assert.equal((await run(["logs", "--job", id, "--workflow", name])).code, 2);
@@ -259,7 +276,10 @@ test("logs -f shows the lines of new jobs, each once", async () => {
 });
 
 test("credentials come from stdin and never from a list", async () => {
-    assert.equal(await out(["credentials", "set", "Shop_Password"], { input: "s3cret\n" }), "Stored Shop_Password\n");
+    assert.equal(
+        await out(["credentials", "set", "Shop_Password"], { input: "s3cret\n" }),
+        "Stored Shop_Password\n",
+    );
     assert.equal(await out(["credentials", "set", "shop_password", "other"]), "Changed shop_password\n");
     assert.equal(await out(["credentials", "get", "shop_password"]), "other\n");
     const listed = await out(["credentials", "list"]);
@@ -304,7 +324,9 @@ test("wrong usage ends with status 2 and asks no server", async () => {
 });
 
 test("a server that is away is named, and so is the way to name another", async () => {
-    const { code, stderr } = await run(["workflows", "list"], { env: { IMPRESARIO_URL: "http://127.0.0.1:1" } });
+    const { code, stderr } = await run(["workflows", "list"], {
+        env: { IMPRESARIO_URL: "http://127.0.0.1:1" },
+    });
     assert.equal(code, 3);
     assert.match(stderr, /cannot reach http:\/\/127\.0\.0\.1:1: [^]*IMPRESARIO_URL or --url/);
 });
@@ -350,13 +372,25 @@ test("a workflow that was deleted is gone", async () => {
 test("every command has help, and the overview has every command", async () => {
     const overview = await out(["--help"]);
     const commands = [...overview.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map(([, command]) => command);
-    for (const command of ["serve", "key", "deploy", "deployments", "workflows", "jobs", "logs", "credentials"]) {
+    for (const command of [
+        "serve",
+        "key",
+        "deploy",
+        "deployments",
+        "workflows",
+        "jobs",
+        "logs",
+        "credentials",
+    ]) {
         assert.ok(commands.includes(command), `${command} is not in the overview`);
     }
     for (const command of commands) {
         const help = await out([command, "--help"]);
         for (const [, verb] of help.matchAll(new RegExp(`^ {2}impresario ${command} ([a-z]+) `, "gm"))) {
-            assert.match(await out([command, verb, "--help"]), new RegExp(`^Usage: impresario ${command} ${verb}`));
+            assert.match(
+                await out([command, verb, "--help"]),
+                new RegExp(`^Usage: impresario ${command} ${verb}`),
+            );
         }
     }
 });

@@ -16,6 +16,8 @@ import { promisify } from "node:util";
 
 const BINARY =
     process.env.IMPRESARIO_BINARY ?? fileURLToPath(new URL("../../build/impresario", import.meta.url));
+/** Shorter than the server's own default, so that imports which never end do not hold up the suites. */
+export const DISCOVER_SECONDS = 10;
 const START_MS = 60_000;
 const STOP_MS = 60_000;
 
@@ -44,7 +46,12 @@ export class Server {
     static async start({ data, env = {}, args = [] } = {}) {
         const server = new Server("", data ?? mkdtempSync(join(tmpdir(), "impresario-test-")));
         const child = spawn(BINARY, ["serve", "--data", server.data, "--listen", "127.0.0.1:0", ...args], {
-            env: { ...process.env, IMPRESARIO_EGRESS_ALLOW: "127.0.0.1", ...env },
+            env: {
+                ...process.env,
+                IMPRESARIO_EGRESS_ALLOW: "127.0.0.1",
+                IMPRESARIO_DISCOVER_SECONDS: String(DISCOVER_SECONDS),
+                ...env,
+            },
             stdio: ["ignore", "pipe", "pipe"],
         });
         server.#child = child;
