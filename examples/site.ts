@@ -6,14 +6,21 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-const PRODUCTS = Array.from({ length: 23 }, (_, i) => ({ name: `Lamp No. ${i + 1}`, price: 19.5 + i }));
+const PRODUCTS = Array.from({ length: 23 }, (_, i) => ({
+    name: `Lamp No. ${i + 1}`,
+    price: 19.5 + i,
+}));
 const PAGE_SIZE = 8;
 const SESSION = "session=open";
 
-export const STATEMENT = "date,text,amount\n2026-01-05,Lamp No. 3,-21.50\n2026-01-09,Refund,21.50\n";
+export const STATEMENT =
+    "date,text,amount\n2026-01-05,Lamp No. 3,-21.50\n2026-01-09,Refund,21.50\n";
 
 /** Runs `work` with the address of a site: the given one, or a fresh one of our own. */
-export async function withSite<Result>(url: string | undefined, work: (origin: string) => Promise<Result>): Promise<Result> {
+export async function withSite<Result>(
+    url: string | undefined,
+    work: (origin: string) => Promise<Result>,
+): Promise<Result> {
     if (url !== undefined) return work(url.replace(/\/$/, ""));
 
     const server = createServer(answer);
@@ -32,7 +39,11 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
 
     switch (`${request.method} ${pathname}`) {
         case "GET /":
-            return html(response, "The Lamp Shop", "<p>Lamps since 1891.</p><a href='/products'>All lamps</a>");
+            return html(
+                response,
+                "The Lamp Shop",
+                "<p>Lamps since 1891.</p><a href='/products'>All lamps</a>",
+            );
         case "GET /products":
             return html(response, "All lamps", products(Number(searchParams.get("page") ?? "1")));
         case "GET /login":
@@ -41,7 +52,11 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
             return void signIn(request, response);
         case "GET /account":
             if (!signedIn) return redirect(response, "/login");
-            return html(response, "Your account", "<a href='/statement.csv' download>Download the statement</a>");
+            return html(
+                response,
+                "Your account",
+                "<a href='/statement.csv' download>Download the statement</a>",
+            );
         case "GET /statement.csv":
             if (!signedIn) return redirect(response, "/login");
             response.writeHead(200, {
@@ -57,8 +72,14 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
 
 function products(page: number): string {
     const shown = PRODUCTS.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE);
-    const rows = shown.map(({ name, price }) => `<li><b>${name}</b> <data value="${price}">${price.toFixed(2)} EUR</data></li>`);
-    const next = page * PAGE_SIZE < PRODUCTS.length ? `<a rel="next" href="/products?page=${page + 1}">Next page</a>` : "";
+    const rows = shown.map(
+        ({ name, price }) =>
+            `<li><b>${name}</b> <data value="${price}">${price.toFixed(2)} EUR</data></li>`,
+    );
+    const next =
+        page * PAGE_SIZE < PRODUCTS.length
+            ? `<a rel="next" href="/products?page=${page + 1}">Next page</a>`
+            : "";
 
     return `<ul>${rows.join("")}</ul>${next}`;
 }
@@ -77,7 +98,11 @@ async function signIn(request: IncomingMessage, response: ServerResponse): Promi
 
     const form = new URLSearchParams(body);
     if (!form.get("user") || !form.get("password")) {
-        return html(response, "Sign in", `<p role="alert">User or password is wrong.</p>${SIGN_IN}`);
+        return html(
+            response,
+            "Sign in",
+            `<p role="alert">User or password is wrong.</p>${SIGN_IN}`,
+        );
     }
     response.setHeader("set-cookie", `${SESSION}; HttpOnly; Path=/`);
     redirect(response, "/account");

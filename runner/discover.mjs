@@ -8,7 +8,11 @@ import { dirname, join } from "node:path/posix";
 import { pathToFileURL } from "node:url";
 import { mapPath } from "./lib/bundle-paths.mjs";
 import {
-    checkAgainstMetadata, checkNames, describeWorkflow, exportedWorkflows, takesJobAuth,
+    checkAgainstMetadata,
+    checkNames,
+    describeWorkflow,
+    exportedWorkflows,
+    takesJobAuth,
 } from "./lib/collect.mjs";
 import { describeError } from "./lib/errors.mjs";
 import { Failure } from "./lib/failure.mjs";
@@ -56,7 +60,9 @@ process.on("uncaughtException", (thrown) => {
     process.exit(1);
 });
 process.on("unhandledRejection", (reason) => {
-    log(`warning: a promise was rejected and nobody handled it: ${mapped(reason) ?? describeError(reason)}`);
+    log(
+        `warning: a promise was rejected and nobody handled it: ${mapped(reason) ?? describeError(reason)}`,
+    );
 });
 
 async function discover() {
@@ -67,12 +73,16 @@ async function discover() {
     const created = (globalThis[CREATED] = new Set());
     const namespace = await importEntry();
     const workflows = exportedWorkflows(namespace);
-    const forgotten = [...created].filter((workflow) => !workflows.includes(workflow)).map(({ name }) => `"${name}"`);
+    const forgotten = [...created]
+        .filter((workflow) => !workflows.includes(workflow))
+        .map(({ name }) => `"${name}"`);
 
     if (workflows.length === 0) {
         throw new Failure(
             `No workflows exported from "${shownEntry}"` +
-                (forgotten.length > 0 ? `\ncreated but not exported: ${forgotten.join(", ")}` : "") +
+                (forgotten.length > 0
+                    ? `\ncreated but not exported: ${forgotten.join(", ")}`
+                    : "") +
                 `\nExport each workflow from the entry, or put them into an exported object named "workflows".`,
         );
     }

@@ -22,12 +22,18 @@ async function install() {
     const dependencies = { ...request.dependencies };
 
     phase("install");
-    log(`installing ${Object.entries(dependencies).map(([name, spec]) => `${name}@${spec}`).join(", ")}`);
+    log(
+        `installing ${Object.entries(dependencies)
+            .map(([name, spec]) => `${name}@${spec}`)
+            .join(", ")}`,
+    );
     mkdirSync(folder, { recursive: true });
 
     const missingLibretto = await installWithoutLibretto(dependencies, request, env);
     mkdirSync(modules, { recursive: true });
-    const packages = existsSync(join(modules, ".package-lock.json")) ? installedPackages(modules) : [];
+    const packages = existsSync(join(modules, ".package-lock.json"))
+        ? installedPackages(modules)
+        : [];
     warnAboutScripts(packages);
     if (missingLibretto) writeStandIn(modules);
     linkProvided(modules);
@@ -51,10 +57,13 @@ async function installWithoutLibretto(dependencies, request, env) {
         return false;
     } catch (error) {
         if (!(error instanceof NpmError)) throw error;
-        if (!("libretto" in dependencies) || !saysMissing(error, dependencies)) throw explain(error, dependencies);
+        if (!("libretto" in dependencies) || !saysMissing(error, dependencies))
+            throw explain(error, dependencies);
     }
 
-    log('the registry has no "libretto": the stand-in of Impresario serves its imports (workflow and simple helpers)');
+    log(
+        'the registry has no "libretto": the stand-in of Impresario serves its imports (workflow and simple helpers)',
+    );
     delete dependencies.libretto;
     try {
         if (Object.keys(dependencies).length > 0) await installSet(dependencies, request, env);
@@ -74,15 +83,23 @@ async function installSet(dependencies, request, env) {
     const lock = request.lockfile === null ? null : adaptLockfile(request.lockfile, root);
 
     writeFileSync(join(folder, "package.json"), JSON.stringify(root));
-    if (request.lockfile !== null && lock === null) log("package-lock.json cannot be read and is not used");
+    if (request.lockfile !== null && lock === null)
+        log("package-lock.json cannot be read and is not used");
     if (lock !== null) {
         writeFileSync(join(folder, "package-lock.json"), lock);
         try {
             return await npm("ci", folder, env, said);
         } catch (error) {
             if (error.code !== "EUSAGE") throw error;
-            const why = error.message.split("\n").filter((line) => /^(Invalid|Missing): /.test(line));
-            log(["package-lock.json does not fit package.json and serves only as a hint", ...why].join("\n"));
+            const why = error.message
+                .split("\n")
+                .filter((line) => /^(Invalid|Missing): /.test(line));
+            log(
+                [
+                    "package-lock.json does not fit package.json and serves only as a hint",
+                    ...why,
+                ].join("\n"),
+            );
         }
     }
     return npm("install", folder, env, said);
@@ -96,10 +113,14 @@ function rootOf(packageJson, dependencies) {
 }
 
 function warnAboutScripts(packages) {
-    const wanting = packages.filter((one) => one.wantsScript).map((one) => `${one.name}@${one.version}`);
+    const wanting = packages
+        .filter((one) => one.wantsScript)
+        .map((one) => `${one.name}@${one.version}`);
 
     if (wanting.length > 0) {
-        log(`warning: install scripts do not run here; these packages have one and may lack what it makes: ${wanting.join(", ")}`);
+        log(
+            `warning: install scripts do not run here; these packages have one and may lack what it makes: ${wanting.join(", ")}`,
+        );
     }
 }
 

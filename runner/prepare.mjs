@@ -47,7 +47,13 @@ function readBootstrap(manifest, entry, inspected) {
         kind: "bootstrap",
         entry,
         entry_point: entry,
-        content_key: contentKey(app, { entry, bootstrap: true, packageName: manifest.name, metadata, dependencies }),
+        content_key: contentKey(app, {
+            entry,
+            bootstrap: true,
+            packageName: manifest.name,
+            metadata,
+            dependencies,
+        }),
         dependencies,
         metadata,
         inject_job_auth: inspected.stripsJobAuth,
@@ -94,7 +100,8 @@ function readLockfile() {
         log(`${name} is larger than ${LOCKFILE_MOST} bytes and is not used`);
     }
     for (const name of OTHER_LOCKFILES) {
-        if (existsSync(join(app, name))) log(`${name} is not read: only npm's package-lock.json fixes versions here`);
+        if (existsSync(join(app, name)))
+            log(`${name} is not read: only npm's package-lock.json fixes versions here`);
     }
     return null;
 }

@@ -28,6 +28,13 @@ try {
     if (run === null) process.exit(0);
     await runJob(run, slot);
 } catch (error) {
-    send({ t: "error", kind: "setup", error: `The slot failed: ${error.stack}`, stack: null, screenshot: null, html: null });
+    send({
+        t: "error",
+        kind: "setup",
+        error: `The slot failed: ${error.stack}`,
+        stack: null,
+        screenshot: null,
+        html: null,
+    });
     process.exit(1);
 }

@@ -20,15 +20,25 @@ export async function downloadViaClick(page, selector, { timeout = 30_000 } = {}
 /**
  * A request made by the page itself, with the page's own cookies and origin; gives the parsed body.
  * An answer other than 2xx is an error.
+ * @param {import("playwright").Page} page
+ * @param {import("./index.d.ts").PageRequest} request
+ * @param {{ schema?: { parse(value: unknown): any } }} [options]
  */
 export async function pageRequest(page, request, { schema } = {}) {
     const { url, method = "GET", headers = {}, responseType = "json" } = request;
     const answer = await page.evaluate(
-        async ([address, init]) => {
+        async ({ address, init }) => {
             const response = await fetch(address, init);
             return { ok: response.ok, status: response.status, text: await response.text() };
         },
-        [url, { method, credentials: "include", ...encodeBody(request, headers) }],
+        {
+            address: url,
+            init: /** @type {any} */ ({
+                method,
+                credentials: "include",
+                ...encodeBody(request, headers),
+            }),
+        },
     );
 
     if (!answer.ok) throw new Error(`${method} ${url} answered ${answer.status}`);
@@ -36,12 +46,18 @@ export async function pageRequest(page, request, { schema } = {}) {
     return schema === undefined ? body : schema.parse(body);
 }
 
+/** @param {import("./index.d.ts").PageRequest} request */
 function encodeBody({ body, bodyType = "json" }, headers) {
     if (body === undefined) return { headers };
 
     const form = bodyType === "form";
     const type = form ? "application/x-www-form-urlencoded" : "application/json";
-    const encoded = typeof body === "string" ? body : form ? String(new URLSearchParams(body)) : JSON.stringify(body);
+    const encoded =
+        typeof body === "string"
+            ? body
+            : form
+              ? String(new URLSearchParams(/** @type {Record<string, string>} */ (body)))
+              : JSON.stringify(body);
     return { headers: { "Content-Type": type, ...headers }, body: encoded };
 }
 

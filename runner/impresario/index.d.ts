@@ -40,7 +40,10 @@ export type WorkflowInput<Input, Credential extends string> = [Credential] exten
     ? Input
     : Input & { credentials: Partial<Record<Lowercase<Credential>, string>> };
 
-export type Handler<Input, Result> = (context: WorkflowContext, input: Input) => Promise<Result> | Result;
+export type Handler<Input, Result> = (
+    context: WorkflowContext,
+    input: Input,
+) => Promise<Result> | Result;
 
 export interface Workflow<Result = unknown> {
     readonly name: string;
@@ -48,15 +51,28 @@ export interface Workflow<Result = unknown> {
     run(context: WorkflowContext, input?: unknown): Promise<Result>;
 }
 
-export function workflow<Result>(name: string, handler: Handler<Record<string, unknown>, Result>): Workflow<Result>;
-export function workflow<Result, Input = Record<string, unknown>, Credential extends string = never>(
+export function workflow<Result>(
+    name: string,
+    handler: Handler<Record<string, unknown>, Result>,
+): Workflow<Result>;
+export function workflow<
+    Result,
+    Input = Record<string, unknown>,
+    Credential extends string = never,
+>(
     name: string,
     options: WorkflowOptions<Input, Credential>,
     handler: Handler<WorkflowInput<Input, Credential>, Result>,
 ): Workflow<Result>;
-export function workflow<Result, Input = Record<string, unknown>, Credential extends string = never>(
+export function workflow<
+    Result,
+    Input = Record<string, unknown>,
+    Credential extends string = never,
+>(
     name: string,
-    options: WorkflowOptions<Input, Credential> & { handler: Handler<WorkflowInput<Input, Credential>, Result> },
+    options: WorkflowOptions<Input, Credential> & {
+        handler: Handler<WorkflowInput<Input, Credential>, Result>;
+    },
 ): Workflow<Result>;
 
 /** Thrown before the handler when `params` do not fit the input schema. */

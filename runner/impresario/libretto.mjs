@@ -4,4 +4,9 @@
 // we can honour, and no others.
 
 export { WorkflowInputError as LibrettoWorkflowInputError, workflow } from "./workflow.mjs";
-export { authenticate as librettoAuthenticate, downloadViaClick, pageRequest, pause } from "./helpers.mjs";
+export {
+    authenticate as librettoAuthenticate,
+    downloadViaClick,
+    pageRequest,
+    pause,
+} from "./helpers.mjs";

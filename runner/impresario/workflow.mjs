@@ -13,7 +13,14 @@ const CREATED = Symbol.for("impresario.workflows.created");
 const PROFILE_NAME = /^[A-Za-z0-9._-]{1,128}$/;
 
 const OPTIONS = new Set([
-    "input", "output", "credentials", "authProfile", "startUrl", "viewport", "gpu", "handler",
+    "input",
+    "output",
+    "credentials",
+    "authProfile",
+    "startUrl",
+    "viewport",
+    "gpu",
+    "handler",
 ]);
 
 /** The input that a job came with is not what the workflow's schema asks for. */
@@ -27,7 +34,9 @@ export class WorkflowInputError extends Error {
 }
 
 function issuePath(issue) {
-    const keys = (issue.path ?? []).map((step) => (typeof step === "object" && step !== null ? step.key : step));
+    const keys = (issue.path ?? []).map((step) =>
+        typeof step === "object" && step !== null ? step.key : step,
+    );
     return keys.length === 0 ? "(root)" : keys.map(String).join(".");
 }
 
@@ -36,12 +45,17 @@ function issuePath(issue) {
  */
 export function workflow(name, optionsOrHandler, lastHandler) {
     const options = typeof optionsOrHandler === "function" ? {} : (optionsOrHandler ?? {});
-    const handler = typeof optionsOrHandler === "function" ? optionsOrHandler : (lastHandler ?? options.handler);
+    const handler =
+        typeof optionsOrHandler === "function"
+            ? optionsOrHandler
+            : (lastHandler ?? options.handler);
 
-    if (typeof name !== "string" || name.trim() === "") throw new TypeError("A workflow needs a name");
+    if (typeof name !== "string" || name.trim() === "")
+        throw new TypeError("A workflow needs a name");
     if (typeof handler !== "function") throw new TypeError(`Workflow "${name}" has no handler`);
     for (const key of Object.keys(options)) {
-        if (!OPTIONS.has(key)) throw new TypeError(`Workflow "${name}" has an option "${key}" that is not known here`);
+        if (!OPTIONS.has(key))
+            throw new TypeError(`Workflow "${name}" has an option "${key}" that is not known here`);
     }
 
     const profile = readProfile(name, options.authProfile);
@@ -70,7 +84,8 @@ export function workflow(name, optionsOrHandler, lastHandler) {
 function readProfile(name, profile) {
     if (profile === undefined) return undefined;
 
-    const { name: profileName, refresh } = typeof profile === "string" ? { name: profile } : profile;
+    const { name: profileName, refresh } =
+        typeof profile === "string" ? { name: profile } : profile;
     if (!PROFILE_NAME.test(profileName) || profileName === "." || profileName === "..") {
         throw new TypeError(
             `Workflow "${name}" has an illegal authProfile "${profileName}": ` +
@@ -82,7 +97,10 @@ function readProfile(name, profile) {
 
 function readCredentialNames(name, credentials) {
     if (credentials === undefined) return [];
-    if (!Array.isArray(credentials) || credentials.some((one) => typeof one !== "string" || one.trim() === "")) {
+    if (
+        !Array.isArray(credentials) ||
+        credentials.some((one) => typeof one !== "string" || one.trim() === "")
+    ) {
         throw new TypeError(`Workflow "${name}": credentials must be a list of names`);
     }
     return [...new Set(credentials.map(normalized))];
@@ -98,7 +116,8 @@ function normalized(credentialName) {
  * name as its own.
  */
 async function readInput(name, schema, credentialNames, input) {
-    if (input === null || typeof input !== "object" || Array.isArray(input)) return validate(name, schema, input);
+    if (input === null || typeof input !== "object" || Array.isArray(input))
+        return validate(name, schema, input);
 
     const { __libretto: _runtime, ...given } = input;
     if (credentialNames.length === 0) return validate(name, schema, given);
@@ -106,7 +125,8 @@ async function readInput(name, schema, credentialNames, input) {
     const { credentials: offered, ...params } = given;
     const credentials = {};
     for (const [key, value] of Object.entries(offered ?? {})) {
-        if (credentialNames.includes(normalized(key)) && typeof value === "string") credentials[normalized(key)] = value;
+        if (credentialNames.includes(normalized(key)) && typeof value === "string")
+            credentials[normalized(key)] = value;
     }
 
     const parsed = await validate(name, schema, params);
@@ -119,7 +139,9 @@ async function validate(name, schema, value) {
 
     const standard = schema["~standard"];
     if (typeof standard?.validate !== "function") {
-        throw new TypeError(`The input schema of workflow "${name}" is not a schema that can validate`);
+        throw new TypeError(
+            `The input schema of workflow "${name}" is not a schema that can validate`,
+        );
     }
     const result = await standard.validate(value);
     if (result.issues) throw new WorkflowInputError(name, result.issues);

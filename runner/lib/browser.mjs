@@ -28,7 +28,10 @@ export async function openBrowser() {
         handleSIGTERM: false,
         handleSIGHUP: false,
     });
-    const context = await browser.newContext({ viewport: VIEWPORT, userAgent: userAgent(browser.version()) });
+    const context = await browser.newContext({
+        viewport: VIEWPORT,
+        userAgent: userAgent(browser.version()),
+    });
 
     context.setDefaultTimeout(ACTION_MS);
     context.setDefaultNavigationTimeout(NAVIGATION_MS);

@@ -72,10 +72,15 @@ function describe(message) {
 
     if (where === null) return message.text + notes;
     const line = where.lineText.trim().slice(0, 200);
-    return `${where.file}:${where.line}:${where.column + 1}: ${message.text}` + (line && `\n    ${line}`) + notes;
+    return (
+        `${where.file}:${where.line}:${where.column + 1}: ${message.text}` +
+        (line && `\n    ${line}`) +
+        notes
+    );
 }
 
 function packageResolver(root, manifest, log) {
+    /** @type {Record<string, string>} */
     const adopted = {};
     const asked = {};
     let saidZod = false;
@@ -90,7 +95,8 @@ function packageResolver(root, manifest, log) {
             pluginData: asked,
         });
         const inside = found.errors.length === 0 && !found.external && relative(root, found.path);
-        if (!inside || inside.startsWith("..") || inside.split(sep).includes("node_modules")) return null;
+        if (!inside || inside.startsWith("..") || inside.split(sep).includes("node_modules"))
+            return null;
         return { path: found.path };
     }
 
@@ -109,9 +115,16 @@ function packageResolver(root, manifest, log) {
         if (manifest.dependencies[name] !== undefined) return { path: args.path, external: true };
 
         if (name === "zod") {
-            if (!saidZod) log("zod is not among the dependencies: the copy that Impresario brings is built in");
+            if (!saidZod)
+                log(
+                    "zod is not among the dependencies: the copy that Impresario brings is built in",
+                );
             saidZod = true;
-            return build.resolve(args.path, { kind: args.kind, resolveDir: runner, pluginData: asked });
+            return build.resolve(args.path, {
+                kind: args.kind,
+                resolveDir: runner,
+                pluginData: asked,
+            });
         }
 
         const elsewhere = manifest.elsewhere(name);
@@ -151,7 +164,10 @@ function undeclared(name, path, elsewhere) {
 /** Names that the finished bundle takes from a package; esbuild writes its imports in one form. */
 function importedNames(code, from) {
     const names = new Set();
-    const statement = new RegExp(`^(?:import|export)\\s+(?:[\\w$]+\\s*,\\s*)?\\{([^}]*)\\}\\s*from "${from}";`, "gm");
+    const statement = new RegExp(
+        `^(?:import|export)\\s+(?:[\\w$]+\\s*,\\s*)?\\{([^}]*)\\}\\s*from "${from}";`,
+        "gm",
+    );
 
     for (const [, list] of code.matchAll(statement)) {
         for (const item of list.split(",")) {

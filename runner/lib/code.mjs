@@ -14,7 +14,9 @@ const BUNDLE_IN = 4;
 
 /** Starts the unpacking, which waits for the bundle; the promise settles when all of it is there. */
 export function startUnpacking() {
-    const child = spawn(tool, ["unpack", "--tar", "--into", app], { stdio: [BUNDLE_IN, "ignore", "pipe"] });
+    const child = spawn(tool, ["unpack", "--tar", "--into", app], {
+        stdio: [BUNDLE_IN, "ignore", "pipe"],
+    });
     closeSync(BUNDLE_IN);
 
     let said = "";
@@ -22,7 +24,9 @@ export function startUnpacking() {
     const unpacked = new Promise((resolve, reject) => {
         child.on("error", reject);
         child.on("close", (status) =>
-            status === 0 ? resolve() : reject(new Failure(`The bundle could not be unpacked: ${said.trim()}`)),
+            status === 0
+                ? resolve()
+                : reject(new Failure(`The bundle could not be unpacked: ${said.trim()}`)),
         );
     });
     unpacked.catch(() => {}); /* it may fail before anyone waits for it */
@@ -35,6 +39,7 @@ export async function loadWorkflow(entry, name) {
     const workflow = exportedWorkflows(await import(pathToFileURL(join(app, entry)).href)).find(
         (candidate) => candidate.name === name,
     );
-    if (workflow === undefined) throw new Failure(`The deployment exports no workflow named "${name}"`);
+    if (workflow === undefined)
+        throw new Failure(`The deployment exports no workflow named "${name}"`);
     return workflow;
 }

@@ -45,9 +45,12 @@ export function checkNames(workflows) {
 
     for (const { name } of workflows) {
         if (name.trim() === "") throw new Failure("A workflow has a blank name");
-        if (/\p{Cc}/u.test(name)) throw new Failure(`The workflow name ${JSON.stringify(name)} has control characters`);
+        if (/\p{Cc}/u.test(name))
+            throw new Failure(`The workflow name ${JSON.stringify(name)} has control characters`);
         if ([...name].length > NAME_MOST) {
-            throw new Failure(`The workflow name "${name.slice(0, 40)}..." is longer than ${NAME_MOST} characters`);
+            throw new Failure(
+                `The workflow name "${name.slice(0, 40)}..." is longer than ${NAME_MOST} characters`,
+            );
         }
         if (seen.has(name)) throw new Failure(`Duplicate workflow name: "${name}"`);
         seen.add(name);
@@ -86,8 +89,16 @@ export function describeWorkflow(workflow, listed, log) {
 
     return {
         name,
-        credential_names: credentialNames(listed?.credentialNames ?? workflow.credentialNames ?? [], name),
-        ...authProfile(profile, (listed?.authProfileRefresh ?? workflow.authProfileRefresh) === true, name, log),
+        credential_names: credentialNames(
+            listed?.credentialNames ?? workflow.credentialNames ?? [],
+            name,
+        ),
+        ...authProfile(
+            profile,
+            (listed?.authProfileRefresh ?? workflow.authProfileRefresh) === true,
+            name,
+            log,
+        ),
         start_url: startUrl(listed?.startUrl ?? workflow.startUrl ?? null, name),
         viewport: viewport(listed?.viewport ?? workflow.viewport ?? null, name),
         gpu: (listed?.gpu ?? workflow.gpu) === true,
@@ -100,7 +111,9 @@ export function takesJobAuth(workflow) {
 
 function credentialNames(names, workflowName) {
     if (!Array.isArray(names) || names.some((name) => typeof name !== "string")) {
-        throw new Failure(`Workflow "${workflowName}": the credential names must be a list of strings`);
+        throw new Failure(
+            `Workflow "${workflowName}": the credential names must be a list of strings`,
+        );
     }
     const normalized = names.map((name) => name.trim().toLowerCase()).filter((name) => name !== "");
     return [...new Set(normalized)];
@@ -110,7 +123,9 @@ function authProfile(profile, refresh, workflowName, log) {
     const legal = typeof profile === "string" && PROFILE_NAME.test(profile.trim());
 
     if (profile !== null && !legal) {
-        log(`warning: workflow "${workflowName}" names the illegal auth profile ${JSON.stringify(profile)}, which is ignored`);
+        log(
+            `warning: workflow "${workflowName}" names the illegal auth profile ${JSON.stringify(profile)}, which is ignored`,
+        );
     }
     return {
         auth_profile: legal ? profile.trim() : null,
@@ -121,7 +136,9 @@ function authProfile(profile, refresh, workflowName, log) {
 function startUrl(url, workflowName) {
     if (url === null) return null;
     if (typeof url === "string" && URL.canParse(url)) return url;
-    throw new Failure(`Workflow "${workflowName}" has an illegal startUrl: ${JSON.stringify(url)} is not an absolute URL`);
+    throw new Failure(
+        `Workflow "${workflowName}" has an illegal startUrl: ${JSON.stringify(url)} is not an absolute URL`,
+    );
 }
 
 function viewport(size, workflowName) {

@@ -13,7 +13,10 @@ import { StringDecoder } from "node:string_decoder";
  * @returns {() => void} sends what was printed without an end of line
  */
 export function captureOutput(entry) {
-    const rest = [captureStream(process.stdout, "info", entry), captureStream(process.stderr, "error", entry)];
+    const rest = [
+        captureStream(process.stdout, "info", entry),
+        captureStream(process.stderr, "error", entry),
+    ];
 
     captureConsole(entry);
     return () => rest.forEach((flush) => flush());
@@ -27,7 +30,7 @@ function captureConsole(entry) {
     let level = "error";
     const out = new Sink((text) => entry("info", text));
     const err = new Sink((text) => entry(level, text));
-    const ours = new Console({ stdout: out, stderr: err, colorMode: false });
+    const ours = new Console(/** @type {any} */ ({ stdout: out, stderr: err, colorMode: false }));
     const { warn } = ours;
 
     ours.warn = (...args) => {
@@ -69,14 +72,26 @@ function captureStream(stream, level, entry) {
     stream.write = (chunk, encoding, callback) => {
         const done = typeof encoding === "function" ? encoding : callback;
 
-        if (typeof chunk !== "string") take(decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)));
-        else take(Buffer.from(chunk, typeof encoding === "string" ? encoding : "utf8").toString());
+        take(
+            decoder.write(
+                typeof chunk === "string" ? encoded(chunk, encoding) : Buffer.from(chunk),
+            ),
+        );
         if (typeof done === "function") process.nextTick(done);
         return true;
     };
 
     return () => {
+        line += decoder.end();
         if (line !== "") entry(level, line);
         line = "";
     };
+}
+
+/** @returns {Buffer} */
+function encoded(text, encoding) {
+    return Buffer.from(
+        text,
+        typeof encoding === "string" ? /** @type {BufferEncoding} */ (encoding) : "utf8",
+    );
 }

@@ -14,7 +14,10 @@ const SHOWN_AS = [
     [`${app}/`, ""],
     [`${tmp}/`, "<tmp>/"],
     [`${work}/`, "<work>/"],
-].flatMap(([place, shown]) => [[`file://${place}`, shown], [place, shown]]);
+].flatMap(([place, shown]) => [
+    [`file://${place}`, shown],
+    [place, shown],
+]);
 
 /** No message and no stack shows where a box keeps its files. */
 export function withoutPlaces(text) {
@@ -39,7 +42,8 @@ export function describeError(thrown) {
 
 /** A class that does not set `name` still has one. */
 function className(error) {
-    if (typeof error.name === "string" && error.name !== "" && error.name !== "Error") return error.name;
+    if (typeof error.name === "string" && error.name !== "" && error.name !== "Error")
+        return error.name;
     return error.constructor?.name || "Error";
 }
 
@@ -48,7 +52,12 @@ export function causesOf(thrown, depth = 3) {
     const causes = [];
     let current = thrown;
 
-    while (causes.length < depth && isErrorLike(current) && current.cause !== undefined && current.cause !== null) {
+    while (
+        causes.length < depth &&
+        isErrorLike(current) &&
+        current.cause !== undefined &&
+        current.cause !== null
+    ) {
         current = current.cause;
         causes.push(current);
     }

@@ -14,14 +14,20 @@ const HTML_BYTES = 2 * 1024 * 1024; /* as JSON, which is how it travels */
  */
 export async function gatherEvidence(page, redact) {
     const [screenshot, html] = await Promise.all([
-        within(() => page.screenshot({ timeout: WAIT_MS, animations: "disabled", caret: "initial" })),
+        within(() =>
+            page.screenshot({ timeout: WAIT_MS, animations: "disabled", caret: "initial" }),
+        ),
         within(() => page.content()),
     ]);
 
     const shown = html === null ? null : redact(html);
     return {
-        screenshot: screenshot === null || screenshot.length > SCREENSHOT_BYTES ? null : screenshot.toString("base64"),
-        html: shown === null || Buffer.byteLength(JSON.stringify(shown)) > HTML_BYTES ? null : shown,
+        screenshot:
+            screenshot === null || screenshot.length > SCREENSHOT_BYTES
+                ? null
+                : screenshot.toString("base64"),
+        html:
+            shown === null || Buffer.byteLength(JSON.stringify(shown)) > HTML_BYTES ? null : shown,
     };
 }
 

@@ -43,7 +43,10 @@ export function cut(text, limit) {
     if (bytes.length <= limit) return text;
 
     const kept = limit - 40;
-    const head = bytes.subarray(0, kept).toString().replace(/\uFFFD$/, "");
+    const head = bytes
+        .subarray(0, kept)
+        .toString()
+        .replace(/\uFFFD$/, "");
     return `${head}... (${bytes.length - kept} more bytes)`;
 }
 
@@ -72,7 +75,10 @@ export function fail(error) {
     if (error instanceof Failure) {
         if (error.fault === "server") frame.server_fault = true;
     } else {
-        frame.error = cut(`Impresario failed here, not your code: ${error.stack ?? error}`, ERROR_BYTES);
+        frame.error = cut(
+            `Impresario failed here, not your code: ${error.stack ?? error}`,
+            ERROR_BYTES,
+        );
         frame.server_fault = true;
     }
     send(frame);

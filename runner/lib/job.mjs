@@ -24,7 +24,8 @@ const NO_EVIDENCE = { screenshot: null, html: null };
 export async function runJob(run, { browser, page, unpacked }) {
     const redact = redactor(secretsOf(run));
     const mapped = stackMapper({ entry: run.entry, kind: run.kind, sourceFiles: run.source_files });
-    const log = (level, message) => send({ t: "log", level, message: cutMessage(redact(message)), ts: Date.now() });
+    const log = (level, message) =>
+        send({ t: "log", level, message: cutMessage(redact(message)), ts: Date.now() });
     const inWords = (thrown) => mapped(thrown) ?? describeError(thrown);
     const flushOutput = captureOutput(log);
 
@@ -57,9 +58,15 @@ export async function runJob(run, { browser, page, unpacked }) {
 
     let crashed = false;
     page.on("crash", () => (crashed = true));
-    process.on("unhandledRejection", (reason) => log("error", `Unhandled promise rejection: ${inWords(reason)}`));
+    process.on("unhandledRejection", (reason) =>
+        log("error", `Unhandled promise rejection: ${inWords(reason)}`),
+    );
     process.on("uncaughtException", (thrown) =>
-        fail("handler", thrown, `${describeError(thrown)}\nthrown outside of the handler, in a timer or an event`),
+        fail(
+            "handler",
+            thrown,
+            `${describeError(thrown)}\nthrown outside of the handler, in a timer or an event`,
+        ),
     );
     process.on("exit", (code) => {
         if (ended) return;
@@ -76,7 +83,10 @@ export async function runJob(run, { browser, page, unpacked }) {
     });
 
     for (const name of run.declared_missing ?? []) {
-        log("warn", `The workflow declares the credential "${name}", which is not stored; it runs without it`);
+        log(
+            "warn",
+            `The workflow declares the credential "${name}", which is not stored; it runs without it`,
+        );
     }
 
     let stage = "setup";
@@ -88,24 +98,34 @@ export async function runJob(run, { browser, page, unpacked }) {
         stage = "handler";
         const workflow = await loadWorkflow(run.entry, run.workflow);
         phase("handler_started");
-        const value = await workflow.run({ session: run.job_id, page, logger: loggerOf() }, inputOf(run));
+        const value = await workflow.run(
+            { session: run.job_id, page, logger: loggerOf() },
+            inputOf(run),
+        );
         phase("handler_returned");
 
         stage = "result";
         const result = encodeResult(value);
         if (failure === null) end(`{"t":"result","result":${result}}`);
     } catch (thrown) {
-        await fail(kindOf(thrown, stage), thrown, wordsOf(thrown, stage, crashed || !browser.isConnected()));
+        await fail(
+            kindOf(thrown, stage),
+            thrown,
+            wordsOf(thrown, stage, crashed || !browser.isConnected()),
+        );
     }
 }
 
 function secretsOf(run) {
-    return [...Object.values(run.credentials ?? {}), run.job_auth?.token].filter((value) => typeof value === "string");
+    return [...Object.values(run.credentials ?? {}), run.job_auth?.token].filter(
+        (value) => typeof value === "string",
+    );
 }
 
 async function openPage(page, run) {
     const size = run.viewport ?? VIEWPORT;
-    if (size.width !== VIEWPORT.width || size.height !== VIEWPORT.height) await page.setViewportSize(size);
+    if (size.width !== VIEWPORT.width || size.height !== VIEWPORT.height)
+        await page.setViewportSize(size);
 
     if (!run.start_url) return;
     try {
@@ -130,7 +150,8 @@ function inputOf(run) {
 
 /** Handlers written before March 2026 expect one in their context. */
 function loggerOf() {
-    const say = (method) => (event, data) => (data === undefined ? console[method](event) : console[method](event, data));
+    const say = (method) => (event, data) =>
+        data === undefined ? console[method](event) : console[method](event, data);
     return { info: say("info"), warn: say("warn"), error: say("error") };
 }
 
@@ -142,5 +163,7 @@ function kindOf(thrown, stage) {
 
 function wordsOf(thrown, stage, browserGone) {
     const words = thrown instanceof Failure ? thrown.message : describeError(thrown);
-    return stage === "handler" && browserGone ? `The browser ended while the workflow ran\n${words}` : words;
+    return stage === "handler" && browserGone
+        ? `The browser ended while the workflow ran\n${words}`
+        : words;
 }

@@ -40,7 +40,8 @@ export function contentKey(root, build) {
         const path = join(root, file.path);
 
         if (file.kind === "link") part(`link ${file.path}`, readlinkSync(path));
-        else if (build.bootstrap && file.path === build.entry) part(`file ${file.path}`, anonymous(path, build.packageName));
+        else if (build.bootstrap && file.path === build.entry)
+            part(`file ${file.path}`, anonymous(path, build.packageName));
         else part(`${file.executable ? "program" : "file"} ${file.path}`, readFileSync(path));
     }
     return hash.digest("hex");
@@ -48,7 +49,9 @@ export function contentKey(root, build) {
 
 function anonymous(path, packageName) {
     const text = readFileSync(path, "utf8");
-    return INVENTED_NAME.test(packageName) ? text.replaceAll(`"${packageName}-"`, '"deploy-"') : text;
+    return INVENTED_NAME.test(packageName)
+        ? text.replaceAll(`"${packageName}-"`, '"deploy-"')
+        : text;
 }
 
 /** JSON with sorted keys: the order in which a client writes them means nothing. */

@@ -3,7 +3,16 @@
 // A dependency layer: a node_modules folder that many deployments share, read-only. It leads to the
 // server's own Playwright, so that author and runner use one copy of it.
 
-import { copyFileSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
+import {
+    copyFileSync,
+    lstatSync,
+    mkdirSync,
+    readFileSync,
+    readdirSync,
+    readlinkSync,
+    rmSync,
+    symlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import { Failure } from "./failure.mjs";
 import { runner } from "./places.mjs";
@@ -32,8 +41,10 @@ export function copyLayer(from, to) {
     const count = (size) => {
         entries++;
         bytes += size;
-        if (entries > ENTRIES_MOST) throw new Failure(`The dependencies are more than ${ENTRIES_MOST} files`);
-        if (bytes > BYTES_MOST) throw new Failure(`The dependencies are larger than ${BYTES_MOST} bytes`);
+        if (entries > ENTRIES_MOST)
+            throw new Failure(`The dependencies are more than ${ENTRIES_MOST} files`);
+        if (bytes > BYTES_MOST)
+            throw new Failure(`The dependencies are larger than ${BYTES_MOST} bytes`);
     };
 
     const walk = (source, target, nested) => {

@@ -17,7 +17,8 @@ export function adaptLockfile(text, root) {
     } catch {
         return null;
     }
-    if (lock === null || typeof lock.packages !== "object" || !(lock.lockfileVersion >= 2)) return null;
+    if (lock === null || typeof lock.packages !== "object" || !(lock.lockfileVersion >= 2))
+        return null;
 
     const packages = {};
     for (const [path, entry] of Object.entries(lock.packages)) {

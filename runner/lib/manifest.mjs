@@ -38,7 +38,8 @@ export function readManifest(root) {
     }
 
     const text = readFileSync(path, "utf8").replace(/^\uFEFF/, "");
-    if (text.length > MANIFEST_MOST) throw new Failure(`package.json is larger than ${MANIFEST_MOST} bytes`);
+    if (text.length > MANIFEST_MOST)
+        throw new Failure(`package.json is larger than ${MANIFEST_MOST} bytes`);
 
     let value;
     try {
@@ -68,7 +69,9 @@ function section(manifest, key) {
     if (!isRecord(value)) throw new Failure(`"${key}" in package.json must be an object`);
     for (const [name, spec] of Object.entries(value)) {
         if (typeof spec !== "string") {
-            throw new Failure(`"${key}" in package.json: the version of "${name}" must be a string`);
+            throw new Failure(
+                `"${key}" in package.json: the version of "${name}" must be a string`,
+            );
         }
     }
     return value;
@@ -115,6 +118,7 @@ export function whyNotFromRegistry(spec) {
  * @param {Set<string>} [dropped] names that are not needed this time
  */
 export function dependencySet(dependencies, dropped = new Set()) {
+    /** @type {Record<string, string>} */
     const set = {};
 
     for (const name of Object.keys(dependencies).sort(inOrder)) {
@@ -122,7 +126,9 @@ export function dependencySet(dependencies, dropped = new Set()) {
 
         const spec = dependencies[name];
         if (!NAME.test(name) || name.length > 214) {
-            throw new Failure(`package.json depends on "${name}", which is not a legal package name`);
+            throw new Failure(
+                `package.json depends on "${name}", which is not a legal package name`,
+            );
         }
         const why = whyNotFromRegistry(spec);
         if (why !== null) {

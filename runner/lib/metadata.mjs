@@ -28,7 +28,8 @@ export function readMetadata(root) {
     }
     if (!Array.isArray(value?.workflows)) throw new Failure(`${METADATA} has no list "workflows"`);
     for (const entry of value.workflows) {
-        if (typeof entry?.name !== "string") throw new Failure(`${METADATA} lists a workflow without a name`);
+        if (typeof entry?.name !== "string")
+            throw new Failure(`${METADATA} lists a workflow without a name`);
     }
     return value;
 }

@@ -15,9 +15,25 @@ const FETCHES_PER_LINE = 25;
 
 /** Trouble between us and the registry: no author can help it, another try may. */
 const PASSING = new Set([
-    "ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ERR_SOCKET_TIMEOUT",
-    "ENETUNREACH", "EHOSTUNREACH", "EPIPE", "E500", "E502", "E503", "E504", "E429", "ENOSPC", "ENOMEM",
-    "UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "SELF_SIGNED_CERT_IN_CHAIN", "CERT_HAS_EXPIRED",
+    "ECONNREFUSED",
+    "ECONNRESET",
+    "ENOTFOUND",
+    "EAI_AGAIN",
+    "ETIMEDOUT",
+    "ERR_SOCKET_TIMEOUT",
+    "ENETUNREACH",
+    "EHOSTUNREACH",
+    "EPIPE",
+    "E500",
+    "E502",
+    "E503",
+    "E504",
+    "E429",
+    "ENOSPC",
+    "ENOMEM",
+    "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+    "SELF_SIGNED_CERT_IN_CHAIN",
+    "CERT_HAS_EXPIRED",
 ]);
 
 /** What npm said when it failed. */
@@ -71,18 +87,23 @@ export function configure(home, registry) {
  * @param {{ progress: (line: string) => void, said: (line: string) => void }} log
  */
 export async function npm(command, folder, env, log) {
-    const child = spawn(process.execPath, [join(runner, "node_modules", "npm", "bin", "npm-cli.js"), command], {
-        cwd: folder,
-        env,
-        stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(
+        process.execPath,
+        [join(runner, "node_modules", "npm", "bin", "npm-cli.js"), command],
+        {
+            cwd: folder,
+            env,
+            stdio: ["ignore", "pipe", "pipe"],
+        },
+    );
     const exited = new Promise((resolve, reject) => child.on("error", reject).on("close", resolve));
 
     let fetched = 0;
     createInterface(child.stderr).on("line", (line) => {
         if (FETCHED.test(line)) {
             fetched++;
-            if (fetched % FETCHES_PER_LINE === 0) log.progress(`${fetched} files from the registry so far`);
+            if (fetched % FETCHES_PER_LINE === 0)
+                log.progress(`${fetched} files from the registry so far`);
         } else if (/^npm warn /.test(line)) {
             log.said(line.slice("npm warn ".length));
         }
@@ -115,15 +136,22 @@ export function explain(error, dependencies) {
     const spec = wanted?.spec ? ` ("${wanted.spec}")` : "";
 
     if (PASSING.has(error.code)) {
-        return new Failure(`The registry could not be reached (${error.code}), which is not your code's fault`, {
-            fault: "server",
-        });
+        return new Failure(
+            `The registry could not be reached (${error.code}), which is not your code's fault`,
+            {
+                fault: "server",
+            },
+        );
     }
     switch (error.code) {
         case "E404":
-            return new Failure(`The dependency ${named}${spec} does not exist in the registry\nCheck its name in package.json.`);
+            return new Failure(
+                `The dependency ${named}${spec} does not exist in the registry\nCheck its name in package.json.`,
+            );
         case "ETARGET":
-            return new Failure(`No version of ${named} satisfies what is asked for${spec}\n${firstLine(error)}`);
+            return new Failure(
+                `No version of ${named} satisfies what is asked for${spec}\n${firstLine(error)}`,
+            );
         case "E401":
         case "E403":
             return new Failure(`The registry does not give out ${named}${spec} (${error.code})`);
@@ -131,13 +159,19 @@ export function explain(error, dependencies) {
         case "EALLOWREMOTE":
         case "EALLOWFILE":
         case "EALLOWDIRECTORY":
-            return new Failure(`A dependency comes from outside of the registry, which is not allowed here\n${firstLine(error)}`);
+            return new Failure(
+                `A dependency comes from outside of the registry, which is not allowed here\n${firstLine(error)}`,
+            );
         case "ERESOLVE":
             return new Failure(`The dependencies contradict each other\n${error.message}`);
         case "EINTEGRITY":
-            return new Failure(`The registry has other bytes than package-lock.json records\n${firstLine(error)}`);
+            return new Failure(
+                `The registry has other bytes than package-lock.json records\n${firstLine(error)}`,
+            );
         default:
-            return new Failure(`The dependencies could not be installed (${error.code})\n${error.message}`);
+            return new Failure(
+                `The dependencies could not be installed (${error.code})\n${error.message}`,
+            );
     }
 }
 

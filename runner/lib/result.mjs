@@ -14,12 +14,16 @@ export function encodeResult(value, limit = RESULT_BYTES) {
     }
 
     const size = Buffer.byteLength(json);
-    if (size > limit) throw new Failure(`The result is too large: ${size} bytes of JSON, and at most ${limit} are kept`);
+    if (size > limit)
+        throw new Failure(
+            `The result is too large: ${size} bytes of JSON, and at most ${limit} are kept`,
+        );
     return json;
 }
 
 function reason(error) {
     if (/circular/i.test(error.message)) return "it refers to itself (a circular structure)";
-    if (/BigInt/.test(error.message)) return "it holds a BigInt; convert it to a string or a number";
+    if (/BigInt/.test(error.message))
+        return "it holds a BigInt; convert it to a string or a number";
     return error.message;
 }

@@ -26,19 +26,25 @@ const MACHINERY = Symbol("machinery");
 
 /**
  * @param {{ entry: string, kind: "plain" | "bootstrap", sourceFiles?: string[] }} deployment
- * @returns {(thrown: unknown) => string | null} the mapped stack, null when there is none
+ * @returns {(thrown: any) => string | null} the mapped stack, null when there is none
  */
 export function stackMapper(deployment) {
-    const locate = deployment.kind === "plain" ? plainLocator(deployment.entry) : bootstrapLocator(deployment);
+    const locate =
+        deployment.kind === "plain" ? plainLocator(deployment.entry) : bootstrapLocator(deployment);
 
     const describe = (thrown) => {
         const lines = framesOf(thrown, locate);
-        return lines.length === 0 ? describeError(thrown) : [describeError(thrown), ...lines].join("\n");
+        return lines.length === 0
+            ? describeError(thrown)
+            : [describeError(thrown), ...lines].join("\n");
     };
 
     return (thrown) => {
         if (typeof thrown?.stack !== "string") return null;
-        return [describe(thrown), ...causesOf(thrown).map((cause) => `Caused by: ${describe(cause)}`)].join("\n");
+        return [
+            describe(thrown),
+            ...causesOf(thrown).map((cause) => `Caused by: ${describe(cause)}`),
+        ].join("\n");
     };
 }
 
@@ -106,10 +112,17 @@ function bootstrapLocator({ entry, sourceFiles = [] }) {
         const start = moduleStart(code, row);
         if (start === null) return MACHINERY;
 
-        const source = sourceFiles.find((name) => start.module === name || start.module.endsWith(`/${name}`));
+        const source = sourceFiles.find(
+            (name) => start.module === name || start.module.endsWith(`/${name}`),
+        );
         if (source === undefined) return LIBRARY;
 
-        const found = findLine(linesOf(join(app, SHARED_SOURCES, normalize(`/${source}`))), code, start.row, row);
+        const found = findLine(
+            linesOf(join(app, SHARED_SOURCES, normalize(`/${source}`))),
+            code,
+            start.row,
+            row,
+        );
         return found === null ? source : `${source}:${found}`;
     };
 }
@@ -149,5 +162,8 @@ function findLine(source, code, start, row) {
 
 /** A line without what a bundler rewrites: spacing, the kind of quotes, ends of statements. */
 function essence(line) {
-    return line.replace(/\s+/g, "").replace(/'/g, '"').replace(/[;,]+$/, "");
+    return line
+        .replace(/\s+/g, "")
+        .replace(/'/g, '"')
+        .replace(/[;,]+$/, "");
 }

@@ -14,11 +14,19 @@ const MARK = "impresario-stand-in";
 /** @param {string} modules the node_modules folder that becomes the layer */
 export function writeStandIn(modules) {
     const folder = join(modules, "libretto");
-    const manifest = { name: "libretto", version: "0.0.0-impresario", type: "module", exports: "./index.js" };
+    const manifest = {
+        name: "libretto",
+        version: "0.0.0-impresario",
+        type: "module",
+        exports: "./index.js",
+    };
 
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "package.json"), JSON.stringify(manifest) + "\n");
-    writeFileSync(join(folder, "index.js"), `export * from ${JSON.stringify(join(runner, "impresario", "libretto.mjs"))};\n`);
+    writeFileSync(
+        join(folder, "index.js"),
+        `export * from ${JSON.stringify(join(runner, "impresario", "libretto.mjs"))};\n`,
+    );
     writeFileSync(join(folder, MARK), "");
 }
 

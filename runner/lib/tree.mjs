@@ -24,7 +24,8 @@ export function listFiles(root) {
 
             if (stat.isDirectory()) walk(path);
             else if (stat.isSymbolicLink()) found.push({ path, kind: "link", executable: false });
-            else if (stat.isFile()) found.push({ path, kind: "file", executable: (stat.mode & 0o100) !== 0 });
+            else if (stat.isFile())
+                found.push({ path, kind: "file", executable: (stat.mode & 0o100) !== 0 });
         }
     };
 

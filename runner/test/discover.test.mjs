@@ -27,7 +27,11 @@ async function discover(files, entry = "index.ts") {
 async function found(files, entry) {
     const done = await discover(files, entry);
     assert.equal(done.last.t, "discovered", JSON.stringify(done.last));
-    return { ...done, workflows: done.last.workflows, names: done.last.workflows.map((one) => one.name).sort() };
+    return {
+        ...done,
+        workflows: done.last.workflows,
+        names: done.last.workflows.map((one) => one.name).sort(),
+    };
 }
 
 async function refused(files, entry) {
@@ -56,7 +60,8 @@ test("workflows are found as exports, default export, re-exports and in an objec
 test("a CommonJS entry works too", async () => {
     const files = {
         "package.json": '{ "name": "p" }',
-        "index.cjs": 'const { workflow } = require("impresario"); module.exports = { a: workflow("a", async () => 1), b: workflow("b", async () => 1) };',
+        "index.cjs":
+            'const { workflow } = require("impresario"); module.exports = { a: workflow("a", async () => 1), b: workflow("b", async () => 1) };',
     };
     assert.deepEqual((await found(files, "index.cjs")).names, ["a", "b"]);
 });
@@ -91,7 +96,9 @@ test("everything that a workflow declares is told", async () => {
 });
 
 test("a schema that JSON Schema cannot express is null and a line in the log", async () => {
-    const { workflows, log } = await found(`${IMPORT} export default workflow("d", { input: z.object({ at: z.date() }) }, async () => 1);`);
+    const { workflows, log } = await found(
+        `${IMPORT} export default workflow("d", { input: z.object({ at: z.date() }) }, async () => 1);`,
+    );
     assert.equal(workflows[0].input_schema, null);
     assert.match(log, /input schema of "d" has no JSON Schema/);
 });
@@ -109,9 +116,13 @@ test("bad artifact: import throws, with the author's own file and line", async (
     const error = await refused({
         "package.json": MANIFEST,
         "index.ts": 'import "./src/deep";\n',
-        "src/deep.ts": "type X = number;\n\nfunction inner(): X {\n    throw new TypeError('at the start');\n}\ninner();\n",
+        "src/deep.ts":
+            "type X = number;\n\nfunction inner(): X {\n    throw new TypeError('at the start');\n}\ninner();\n",
     });
-    assert.match(error.split("\n")[0], /^"index\.ts" threw while being imported: TypeError: at the start$/);
+    assert.match(
+        error.split("\n")[0],
+        /^"index\.ts" threw while being imported: TypeError: at the start$/,
+    );
     assert.match(error, /at inner \(src\/deep\.ts:4:11\)/);
 });
 
@@ -124,27 +135,39 @@ test("bad artifact: import awaits what nothing can settle", async () => {
 });
 
 test("bad artifact: an exception in a timer while being imported", async () => {
-    const error = await refused('setTimeout(() => { throw new Error("late"); }, 1);\nawait new Promise((r) => setTimeout(r, 60000));');
+    const error = await refused(
+        'setTimeout(() => { throw new Error("late"); }, 1);\nawait new Promise((r) => setTimeout(r, 60000));',
+    );
     assert.match(error, /failed while being imported: late/);
     assert.match(error, /index\.ts:1:/);
 });
 
 test("a rejected promise that nobody handles is a line in the log, not a failure", async () => {
-    const { log } = await found(`${IMPORT} Promise.reject(new Error("lonely")); await new Promise((r) => setTimeout(r, 1));
+    const { log } =
+        await found(`${IMPORT} Promise.reject(new Error("lonely")); await new Promise((r) => setTimeout(r, 1));
         export default workflow("w", async () => 1);`);
     assert.match(log, /lonely/);
 });
 
 test("bad artifact: no branded export names what was created but not exported", async () => {
     assert.match(await refused("export const x = 1;"), /^No workflows exported from "index\.ts"/);
-    assert.match(await refused(`${IMPORT} workflow("hidden", async () => 1);`), /created but not exported: "hidden"/);
+    assert.match(
+        await refused(`${IMPORT} workflow("hidden", async () => 1);`),
+        /created but not exported: "hidden"/,
+    );
 });
 
 test("bad artifact: duplicate names and illegal names", async () => {
     const twice = `${IMPORT} export const a = workflow("x", async () => 1); export const b = workflow("x", async () => 1);`;
     assert.match(await refused(twice), /^Duplicate workflow name: "x"$/);
-    assert.match(await refused(`${IMPORT} export default workflow("a\\nb", async () => 1);`), /control characters/);
-    assert.match(await refused(`${IMPORT} export default workflow("x".repeat(201), async () => 1);`), /longer than 200/);
+    assert.match(
+        await refused(`${IMPORT} export default workflow("a\\nb", async () => 1);`),
+        /control characters/,
+    );
+    assert.match(
+        await refused(`${IMPORT} export default workflow("x".repeat(201), async () => 1);`),
+        /longer than 200/,
+    );
 });
 
 test("bad artifact: illegal viewport and start URL name the workflow", async () => {
@@ -155,34 +178,62 @@ test("bad artifact: illegal viewport and start URL name the workflow", async () 
 });
 
 test("bad artifact: an illegal auth profile is workflow()'s own error", async () => {
-    assert.match(await refused(`${IMPORT} export default workflow("p", { authProfile: "a b" }, async () => 1);`), /illegal authProfile "a b"/);
+    assert.match(
+        await refused(
+            `${IMPORT} export default workflow("p", { authProfile: "a b" }, async () => 1);`,
+        ),
+        /illegal authProfile "a b"/,
+    );
 });
 
 const RUN = "run: async () => 1";
-const modules = { "index.ts": `exports.a = { [Symbol.for("libretto.workflow")]: true, name: "a", ${RUN} };` };
+const modules = {
+    "index.ts": `exports.a = { [Symbol.for("libretto.workflow")]: true, name: "a", ${RUN} };`,
+};
 
 test("a bootstrap's schemas and launch metadata come from the client's list", async () => {
     const inputSchema = { type: "object" };
     const { workflows } = await found(
         bootstrapArtifact({
             modules,
-            workflows: [{
-                name: "a", credentialNames: ["K"], inputSchema, authProfileName: "has space", startUrl: "https://x.example/",
-                sourceFile: "index.ts", sourceFiles: ["index.ts", "../outside.ts"],
-            }],
+            workflows: [
+                {
+                    name: "a",
+                    credentialNames: ["K"],
+                    inputSchema,
+                    authProfileName: "has space",
+                    startUrl: "https://x.example/",
+                    sourceFile: "index.ts",
+                    sourceFiles: ["index.ts", "../outside.ts"],
+                },
+            ],
         }),
         "index.js",
     );
-    assert.deepEqual(workflows, [{
-        name: "a", credential_names: ["k"], auth_profile: null, auth_profile_refresh: false, start_url: "https://x.example/",
-        viewport: null, gpu: false, input_schema: inputSchema, output_schema: null, inject_job_auth: true, source_files: ["index.ts"],
-    }]);
+    assert.deepEqual(workflows, [
+        {
+            name: "a",
+            credential_names: ["k"],
+            auth_profile: null,
+            auth_profile_refresh: false,
+            start_url: "https://x.example/",
+            viewport: null,
+            gpu: false,
+            input_schema: inputSchema,
+            output_schema: null,
+            inject_job_auth: true,
+            source_files: ["index.ts"],
+        },
+    ]);
 });
 
 test("a bootstrap's list and exports must agree", async () => {
     const files = bootstrapArtifact({ modules, workflows: [{ name: "a" }] });
     files[".libretto-workflows.json"] = JSON.stringify({ workflows: [{ name: "b" }] });
-    assert.match(await refused(files, "index.js"), /listed but not exported: "b"\nexported but not listed: "a"/);
+    assert.match(
+        await refused(files, "index.js"),
+        /listed but not exported: "b"\nexported but not listed: "a"/,
+    );
 });
 
 test("a layer with the stand-in serves workflow and helpers, and refuses other names by name", async () => {
@@ -198,17 +249,32 @@ test("a layer with the stand-in serves workflow and helpers, and refuses other n
         return (await build(place)).discovered;
     };
 
-    const served = await discoverIn(using(["workflow", "pause", "downloadViaClick", "librettoAuthenticate", "LibrettoWorkflowInputError"]));
+    const served = await discoverIn(
+        using([
+            "workflow",
+            "pause",
+            "downloadViaClick",
+            "librettoAuthenticate",
+            "LibrettoWorkflowInputError",
+        ]),
+    );
     assert.equal(served.last.t, "discovered", JSON.stringify(served.last));
     assert.deepEqual(served.last.workflows[0].credential_names, ["k"]);
 
     const short = await discoverIn(using(["workflow", "extractFromPage", "claimSmsOtp"]));
-    assert.match(short.last.error, /"libretto" is not in the registry.*has no claimSmsOtp, extractFromPage/);
+    assert.match(
+        short.last.error,
+        /"libretto" is not in the registry.*has no claimSmsOtp, extractFromPage/,
+    );
 });
 
 test("a defect of ours is not blamed on the author", async () => {
-    const { last } = await run(box({ "package.json": MANIFEST, "index.ts": "export {};" }), "prepare.mjs", {
-        env: { IMPRESARIO_ENTRY: "index.ts", IMPRESARIO_TOOL: "/nowhere" },
-    });
+    const { last } = await run(
+        box({ "package.json": MANIFEST, "index.ts": "export {};" }),
+        "prepare.mjs",
+        {
+            env: { IMPRESARIO_ENTRY: "index.ts", IMPRESARIO_TOOL: "/nowhere" },
+        },
+    );
     assert.equal(last.server_fault, true);
 });

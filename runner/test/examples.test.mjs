@@ -39,7 +39,9 @@ test("catalogue reads all pages, or as many as are needed", async () => {
 });
 
 test("statement signs in with stored credentials and reads a download", async () => {
-    const { result: statement } = await result("statement", { credentials: { shop_user: "ada", shop_password: "engine" } });
+    const { result: statement } = await result("statement", {
+        credentials: { shop_user: "ada", shop_password: "engine" },
+    });
     assert.equal(statement.filename, "statement.csv");
     assert.deepEqual(statement.rows[0], { date: "2026-01-05", text: "Lamp No. 3", amount: -21.5 });
 });

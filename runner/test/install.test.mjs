@@ -17,11 +17,16 @@ after(() => boxes.forEach((box) => box.remove()));
 async function install(dependencies, { lockfile = null, env = {}, manifest = {} } = {}) {
     const box = makeBox();
     boxes.push(box);
-    const request = { dependencies, package_json: JSON.stringify({ dependencies, ...manifest }), lockfile };
+    const request = {
+        dependencies,
+        package_json: JSON.stringify({ dependencies, ...manifest }),
+        lockfile,
+    };
     return { box, ...(await run(box, "install.mjs", { stdin: JSON.stringify(request), env })) };
 }
 
-const versionOf = (box, name) => JSON.parse(readFileSync(join(box.out, name, "package.json"), "utf8")).version;
+const versionOf = (box, name) =>
+    JSON.parse(readFileSync(join(box.out, name, "package.json"), "utf8")).version;
 
 test("needs the npm registry: a set is installed, with links to our Playwright and the lock", async () => {
     const { last, box, log } = await install({ ms: "2.1.2", "is-number": "^7" });
@@ -30,7 +35,10 @@ test("needs the npm registry: a set is installed, with links to our Playwright a
     assert.ok(last.bytes > 1000);
     assert.equal(last.missing_libretto, false);
     assert.equal(versionOf(box, "ms"), "2.1.2");
-    assert.equal(readlinkSync(join(box.out, "playwright")), join(runner, "node_modules", "playwright"));
+    assert.equal(
+        readlinkSync(join(box.out, "playwright")),
+        join(runner, "node_modules", "playwright"),
+    );
     assert.match(log, /^installing ms@2\.1\.2, is-number@\^7/);
 
     const lock = JSON.parse(last.lockfile);
@@ -54,7 +62,8 @@ test("needs the npm registry: a lock decides within the range, and one that does
                 "node_modules/ms": { version, resolved: "http://127.0.0.1:1/ms.tgz", integrity },
             },
         });
-    const sha = "sha512-sGkPx+VjMtmA6MX27oA4FBFELFCZZ4S4XqeGOXCv68tT+jb3vk/RyaKWP0PTKyWtmLSM0b+adUTEvbs1PEaH2w==";
+    const sha =
+        "sha512-sGkPx+VjMtmA6MX27oA4FBFELFCZZ4S4XqeGOXCv68tT+jb3vk/RyaKWP0PTKyWtmLSM0b+adUTEvbs1PEaH2w==";
 
     const fits = await install({ ms: "^2.1.0" }, { lockfile: lock("2.1.2", sha) });
     assert.equal(fits.last.t, "installed", JSON.stringify(fits.last));
@@ -66,17 +75,26 @@ test("needs the npm registry: a lock decides within the range, and one that does
     assert.equal(versionOf(stale.box, "ms"), "2.1.3");
     assert.match(stale.log, /does not fit package\.json and serves only as a hint\nInvalid: /);
 
-    const tampered = await install({ ms: "^2.1.0" }, { lockfile: lock("2.1.2", sha.replace("sGk", "sGG")) });
+    const tampered = await install(
+        { ms: "^2.1.0" },
+        { lockfile: lock("2.1.2", sha.replace("sGk", "sGG")) },
+    );
     assert.match(tampered.last.error, /other bytes than package-lock\.json records/);
 });
 
 test("needs the npm registry: a dependency that does not exist is named with its spec", async () => {
     const { last } = await install({ "impresario-no-such-package": "^1" });
     assert.equal(last.t, "fail");
-    assert.match(last.error.split("\n")[0], /^The dependency "impresario-no-such-package" \("\^1"\) does not exist in the registry$/);
+    assert.match(
+        last.error.split("\n")[0],
+        /^The dependency "impresario-no-such-package" \("\^1"\) does not exist in the registry$/,
+    );
 
     const version = await install({ ms: ">=900 <901" });
-    assert.match(version.last.error, /^No version of "ms" satisfies what is asked for \(">=900 <901"\)/);
+    assert.match(
+        version.last.error,
+        /^No version of "ms" satisfies what is asked for \(">=900 <901"\)/,
+    );
 });
 
 test("needs the npm registry: without libretto there, the stand-in is put into the layer", async (t) => {
@@ -87,8 +105,10 @@ test("needs the npm registry: without libretto there, the stand-in is put into t
     assert.equal(versionOf(box, "ms"), "2.1.3");
 
     const author = makeBox({
-        "package.json": '{ "type": "module", "dependencies": { "libretto": "^0.6", "ms": "2.1.3" } }',
-        "index.ts": 'import { workflow } from "libretto";\nimport ms from "ms";\nexport default workflow(`w${ms("1s")}`, async () => 1);',
+        "package.json":
+            '{ "type": "module", "dependencies": { "libretto": "^0.6", "ms": "2.1.3" } }',
+        "index.ts":
+            'import { workflow } from "libretto";\nimport ms from "ms";\nexport default workflow(`w${ms("1s")}`, async () => 1);',
     });
     boxes.push(author);
     author.useLayer(box.out);
@@ -117,16 +137,29 @@ test("a registry that does not answer is not the author's fault", async () => {
 });
 
 test("a lock that leads to a repository or a folder is refused, naming the package", () => {
-    const lock = (entry) => JSON.stringify({ lockfileVersion: 3, packages: { "node_modules/@a/b": entry } });
-    assert.throws(() => adaptLockfile(lock({ resolved: "git+ssh://git@host/b.git#1" }), {}), /takes "@a\/b" from "git\+ssh/);
-    assert.throws(() => adaptLockfile(lock({ link: true, resolved: "../b" }), {}), /takes "@a\/b" from/);
+    const lock = (entry) =>
+        JSON.stringify({ lockfileVersion: 3, packages: { "node_modules/@a/b": entry } });
+    assert.throws(
+        () => adaptLockfile(lock({ resolved: "git+ssh://git@host/b.git#1" }), {}),
+        /takes "@a\/b" from "git\+ssh/,
+    );
+    assert.throws(
+        () => adaptLockfile(lock({ link: true, resolved: "../b" }), {}),
+        /takes "@a\/b" from/,
+    );
     assert.equal(adaptLockfile("not json", {}), null);
     assert.equal(adaptLockfile('{ "lockfileVersion": 1 }', {}), null);
 });
 
 test("npm's messages are read for the package that they are about", () => {
     const asked = { lodash: "^99" };
-    assert.deepEqual(packageIn("No matching version found for lodash@^99.", asked), { name: "lodash", spec: "^99" });
-    assert.deepEqual(packageIn("The requested resource '@a/b@1 || 2' could not be found", {}), { name: "@a/b", spec: "1 || 2" });
+    assert.deepEqual(packageIn("No matching version found for lodash@^99.", asked), {
+        name: "lodash",
+        spec: "^99",
+    });
+    assert.deepEqual(packageIn("The requested resource '@a/b@1 || 2' could not be found", {}), {
+        name: "@a/b",
+        spec: "1 || 2",
+    });
     assert.equal(packageIn("something else", asked), null);
 });

@@ -15,7 +15,8 @@ function box(files) {
 }
 
 const manifest = (more = {}) => JSON.stringify({ name: "p", type: "module", ...more });
-const prepare = (files, entry = "index.ts") => run(box(files), "prepare.mjs", { env: { IMPRESARIO_ENTRY: entry } });
+const prepare = (files, entry = "index.ts") =>
+    run(box(files), "prepare.mjs", { env: { IMPRESARIO_ENTRY: entry } });
 
 async function refused(files, entry) {
     const { last, status } = await prepare(files, entry);
@@ -31,27 +32,49 @@ async function prepared(files, entry) {
     return { ...done, ...done.last };
 }
 
-const names = (tar) => execFileSync("tar", ["-t"], { input: tar }).toString().split("\n").filter(Boolean);
+const names = (tar) =>
+    execFileSync("tar", ["-t"], { input: tar }).toString().split("\n").filter(Boolean);
 
 test("bad artifact: no package.json lists the top-level names", async () => {
-    assert.match(await refused({ "index.ts": "", "src/a.ts": "" }), /package\.json is missing.*index\.ts, src\//);
+    assert.match(
+        await refused({ "index.ts": "", "src/a.ts": "" }),
+        /package\.json is missing.*index\.ts, src\//,
+    );
 });
 
 test("bad artifact: package.json that is not JSON, or no object", async () => {
     assert.match(await refused({ "package.json": "{", "index.ts": "" }), /not valid JSON/);
-    assert.match(await refused({ "package.json": "[]", "index.ts": "" }), /must hold a JSON object/);
-    assert.match(await refused({ "package.json": '{"dependencies":[]}', "index.ts": "" }), /"dependencies".*must be an object/);
+    assert.match(
+        await refused({ "package.json": "[]", "index.ts": "" }),
+        /must hold a JSON object/,
+    );
+    assert.match(
+        await refused({ "package.json": '{"dependencies":[]}', "index.ts": "" }),
+        /"dependencies".*must be an object/,
+    );
 });
 
 test("bad artifact: entry missing names similar files", async () => {
-    const error = await refused({ "package.json": manifest(), "index.ts": "", "src/other.ts": "" }, "index.js");
+    const error = await refused(
+        { "package.json": manifest(), "index.ts": "", "src/other.ts": "" },
+        "index.js",
+    );
     assert.match(error, /"index\.js" is not in the archive; did you mean "index\.ts"\?/);
-    assert.match(await refused({ "package.json": manifest(), "b/zzzz.ts": "" }), /no file has a similar name/);
-    assert.match(await refused({ "package.json": manifest() }, "../index.ts"), /does not lie inside/);
+    assert.match(
+        await refused({ "package.json": manifest(), "b/zzzz.ts": "" }),
+        /no file has a similar name/,
+    );
+    assert.match(
+        await refused({ "package.json": manifest() }, "../index.ts"),
+        /does not lie inside/,
+    );
 });
 
 test("bad artifact: a spec that no registry serves is refused with package and spec", async () => {
-    const error = await refused({ "package.json": manifest({ dependencies: { mine: "workspace:^" } }), "index.ts": "" });
+    const error = await refused({
+        "package.json": manifest({ dependencies: { mine: "workspace:^" } }),
+        "index.ts": "",
+    });
     assert.match(error.split("\n")[0], /"mine": "workspace:\^"/);
 });
 
@@ -67,17 +90,26 @@ test("bad artifact: syntax errors come with file, line and column, all of them",
 });
 
 test("bad artifact: unresolved import names file and line", async () => {
-    const error = await refused({ "package.json": manifest(), "index.ts": '\nimport { a } from "./gone";\nconsole.log(a);\n' });
+    const error = await refused({
+        "package.json": manifest(),
+        "index.ts": '\nimport { a } from "./gone";\nconsole.log(a);\n',
+    });
     assert.match(error, /^index\.ts:2:19: Could not resolve "\.\/gone"/);
 });
 
 test("a package that is not declared is an error that says what to add", async () => {
-    const error = await refused({ "package.json": manifest(), "index.ts": 'import pad from "left-pad";\npad();\n' });
+    const error = await refused({
+        "package.json": manifest(),
+        "index.ts": 'import pad from "left-pad";\npad();\n',
+    });
     assert.match(error, /^index\.ts:1:17: .*add "left-pad" to dependencies/);
 });
 
 test("a package declared for development only is an error that says where to move it", async () => {
-    const files = { "package.json": manifest({ devDependencies: { "left-pad": "1" } }), "index.ts": 'import "left-pad";' };
+    const files = {
+        "package.json": manifest({ devDependencies: { "left-pad": "1" } }),
+        "index.ts": 'import "left-pad";',
+    };
     assert.match(await refused(files), /only in devDependencies.*move it to dependencies/);
 });
 
@@ -94,7 +126,11 @@ test("a plain entry becomes one ES module with its source map, beside the entry"
     assert.equal(entry_point, "src/index.ts");
     assert.deepEqual(dependencies, { ms: "^2" });
     const packed = names(bundle);
-    for (const name of ["./src/index.impresario.mjs", "./src/index.impresario.mjs.map", "./src/index.ts"]) {
+    for (const name of [
+        "./src/index.impresario.mjs",
+        "./src/index.impresario.mjs.map",
+        "./src/index.ts",
+    ]) {
         assert.ok(packed.includes(name), name);
     }
 });
@@ -102,7 +138,8 @@ test("a plain entry becomes one ES module with its source map, beside the entry"
 test("imports are found as authors write them", async () => {
     const { bundle } = await prepared({
         "package.json": manifest(),
-        "tsconfig.json": '{ "compilerOptions": { "baseUrl": ".", "paths": { "@lib/*": ["src/lib/*"] } } } // comments are fine',
+        "tsconfig.json":
+            '{ "compilerOptions": { "baseUrl": ".", "paths": { "@lib/*": ["src/lib/*"] } } } // comments are fine',
         "index.ts": [
             'import { a } from "./src/a";',
             'import { b } from "./src/b.js";',
@@ -118,30 +155,38 @@ test("imports are found as authors write them", async () => {
         "src/c.mts": "export const c = 'value-c';",
         "src/lib/d.ts": "export const d = 'value-d';",
         "data.json": '{ "e": "value-e" }',
-        "legacy.cjs": "const fs = require('fs'); module.exports = { here: fs.existsSync(__dirname) };",
+        "legacy.cjs":
+            "const fs = require('fs'); module.exports = { here: fs.existsSync(__dirname) };",
         "view.tsx": "export const view = 'value-view';",
     });
-    const code = execFileSync("tar", ["-xO", "./index.impresario.mjs"], { input: bundle }).toString();
-    for (const value of ["a", "b", "c", "d", "e", "view"]) assert.match(code, new RegExp(`value-${value}`));
+    const code = execFileSync("tar", ["-xO", "./index.impresario.mjs"], {
+        input: bundle,
+    }).toString();
+    for (const value of ["a", "b", "c", "d", "e", "view"])
+        assert.match(code, new RegExp(`value-${value}`));
 });
 
 test("an author's own require and __dirname do not collide with those of the bundle", async () => {
-    await prepared({
-        "package.json": manifest(),
-        "index.mts": [
-            'import { createRequire } from "node:module";',
-            'import { dirname } from "node:path";',
-            "const require = createRequire(import.meta.url);",
-            "const __dirname = dirname(import.meta.url);",
-            'export const found = [require("node:fs"), __dirname];',
-        ].join("\n"),
-    }, "index.mts");
+    await prepared(
+        {
+            "package.json": manifest(),
+            "index.mts": [
+                'import { createRequire } from "node:module";',
+                'import { dirname } from "node:path";',
+                "const require = createRequire(import.meta.url);",
+                "const __dirname = dirname(import.meta.url);",
+                'export const found = [require("node:fs"), __dirname];',
+            ].join("\n"),
+        },
+        "index.mts",
+    );
 });
 
 test("undeclared zod is built in with a word in the log; impresario always is", async () => {
     const { log, dependencies } = await prepared({
         "package.json": manifest(),
-        "index.ts": 'import { z } from "zod";\nimport { workflow } from "impresario";\nexport default workflow("w", { input: z.object({}) }, async () => 1);',
+        "index.ts":
+            'import { z } from "zod";\nimport { workflow } from "impresario";\nexport default workflow("w", { input: z.object({}) }, async () => 1);',
     });
     assert.match(log, /zod is not among the dependencies/);
     assert.deepEqual(dependencies, {});
@@ -150,7 +195,8 @@ test("undeclared zod is built in with a word in the log; impresario always is", 
 test("libretto stays outside; the names that the code takes from it are listed", async () => {
     const { libretto, libretto_imports, dependencies } = await prepared({
         "package.json": manifest({ devDependencies: { libretto: "^0.6" } }),
-        "index.ts": 'import { workflow, pause as rest } from "libretto";\nexport default workflow("w", async () => rest("x"));',
+        "index.ts":
+            'import { workflow, pause as rest } from "libretto";\nexport default workflow("w", async () => rest("x"));',
     });
     assert.equal(libretto, "real");
     assert.deepEqual(libretto_imports, ["pause", "workflow"]);
@@ -158,14 +204,20 @@ test("libretto stays outside; the names that the code takes from it are listed",
 });
 
 test("a folder around everything is stripped", async () => {
-    const { bundle, log } = await prepared({ "package/package.json": manifest(), "package/index.ts": "export {};" });
+    const { bundle, log } = await prepared({
+        "package/package.json": manifest(),
+        "package/index.ts": "export {};",
+    });
     assert.ok(names(bundle).includes("./package.json"));
     assert.match(log, /package\//);
 });
 
 test("a package-lock.json comes along; those of other tools are mentioned", async () => {
     const { lockfile, log } = await prepared({
-        "package.json": manifest(), "index.ts": "", "package-lock.json": "{}", "yarn.lock": "",
+        "package.json": manifest(),
+        "index.ts": "",
+        "package-lock.json": "{}",
+        "yarn.lock": "",
     });
     assert.equal(lockfile, "{}");
     const other = await prepared({ "package.json": manifest(), "index.ts": "", "yarn.lock": "" });
@@ -175,11 +227,17 @@ test("a package-lock.json comes along; those of other tools are mentioned", asyn
 });
 
 const artifact = (more) =>
-    bootstrapArtifact({ modules: { "index.ts": "exports.w = {};" }, workflows: [{ name: "w", credentialNames: [] }], ...more });
+    bootstrapArtifact({
+        modules: { "index.ts": "exports.w = {};" },
+        workflows: [{ name: "w", credentialNames: [] }],
+        ...more,
+    });
 
 test("a bootstrap is taken as it is, and libretto is not installed for it", async () => {
     const { kind, entry, dependencies, metadata, inject_job_auth, libretto } = await prepared(
-        artifact({ dependencies: { libretto: "workspace:^", playwright: "catalog:", lodash: "^4" } }),
+        artifact({
+            dependencies: { libretto: "workspace:^", playwright: "catalog:", lodash: "^4" },
+        }),
         "index.js",
     );
     assert.equal(kind, "bootstrap");
@@ -191,7 +249,11 @@ test("a bootstrap is taken as it is, and libretto is not installed for it", asyn
 });
 
 test("a bootstrap of the generation that imports libretto gets it installed", async () => {
-    const files = artifact({ dependencies: { libretto: "^0.1" }, imports: 'import { workflow } from "libretto";', stripsJobAuth: false });
+    const files = artifact({
+        dependencies: { libretto: "^0.1" },
+        imports: 'import { workflow } from "libretto";',
+        stripsJobAuth: false,
+    });
     const { libretto, dependencies, inject_job_auth } = await prepared(files, "index.js");
     assert.equal(libretto, "real");
     assert.deepEqual(dependencies, { libretto: "^0.1" });
@@ -201,7 +263,10 @@ test("a bootstrap of the generation that imports libretto gets it installed", as
 test("the client's list of workflows is read strictly", async () => {
     const broken = { ...artifact(), ".libretto-workflows.json": "{" };
     assert.match(await refused(broken, "index.js"), /\.libretto-workflows\.json is not valid JSON/);
-    const large = { ...artifact(), ".libretto-workflows.json": JSON.stringify({ workflows: [], x: "x".repeat(1024 * 1024) }) };
+    const large = {
+        ...artifact(),
+        ".libretto-workflows.json": JSON.stringify({ workflows: [], x: "x".repeat(1024 * 1024) }),
+    };
     assert.match(await refused(large, "index.js"), /at most 1048576 bytes/);
 });
 
@@ -210,9 +275,15 @@ test("two uploads of the same code have one content key, different code has anot
     const first = await key(artifact({ packageName: "deploy-mwua7g0j-1c4355e6" }), "index.js");
 
     assert.match(first, /^[0-9a-f]{64}$/);
-    assert.equal(await key(artifact({ packageName: "deploy-mwua7h11-ffffffff" }), "index.js"), first);
+    assert.equal(
+        await key(artifact({ packageName: "deploy-mwua7h11-ffffffff" }), "index.js"),
+        first,
+    );
     assert.notEqual(await key(artifact({ dependencies: { ms: "2" } }), "index.js"), first);
-    assert.notEqual(await key(artifact({ modules: { "index.ts": "exports.w = 1;" } }), "index.js"), first);
+    assert.notEqual(
+        await key(artifact({ modules: { "index.ts": "exports.w = 1;" } }), "index.js"),
+        first,
+    );
     assert.notEqual(await key({ ...artifact(), "extra.txt": "" }, "index.js"), first);
 
     const plain = { "package.json": manifest(), "index.ts": "export {};" };

@@ -6,9 +6,15 @@ import { encodeResult } from "../lib/result.mjs";
 
 test("a result is what JSON.stringify makes of it, and null for nothing", () => {
     assert.equal(encodeResult(undefined), "null");
-    assert.equal(encodeResult(() => 1), "null");
+    assert.equal(
+        encodeResult(() => 1),
+        "null",
+    );
     assert.equal(encodeResult(new Date(0)), '"1970-01-01T00:00:00.000Z"');
-    assert.equal(encodeResult({ a: undefined, b: [undefined], f() {}, toJSON: undefined }), '{"b":[null]}');
+    assert.equal(
+        encodeResult({ a: undefined, b: [undefined], f() {}, toJSON: undefined }),
+        '{"b":[null]}',
+    );
     assert.equal(encodeResult({ toJSON: () => ({ kept: 1 }) }), '{"kept":1}');
 });
 
@@ -17,7 +23,14 @@ test("a BigInt, a cycle and too many bytes are each told in a sentence", () => {
     cycle.self = cycle;
     assert.throws(() => encodeResult({ n: 1n }), /cannot be sent as JSON: it holds a BigInt/);
     assert.throws(() => encodeResult(cycle), /cannot be sent as JSON: it refers to itself/);
-    assert.throws(() => encodeResult("ö".repeat(10), 15), /too large: 22 bytes of JSON, and at most 15 are kept/);
-    const hostile = { toJSON: () => { throw new Error("no"); } };
+    assert.throws(
+        () => encodeResult("ö".repeat(10), 15),
+        /too large: 22 bytes of JSON, and at most 15 are kept/,
+    );
+    const hostile = {
+        toJSON: () => {
+            throw new Error("no");
+        },
+    };
     assert.throws(() => encodeResult(hostile), /cannot be sent as JSON: no/);
 });

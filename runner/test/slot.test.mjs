@@ -28,13 +28,21 @@ after(() => {
 
 function box(source, more = {}) {
     const imports = 'import { workflow, z, pause, downloadViaClick } from "impresario";\n';
-    boxes.push(makeBox({ "package.json": '{ "type": "module" }', "index.ts": imports + source, ...more }));
+    boxes.push(
+        makeBox({ "package.json": '{ "type": "module" }', "index.ts": imports + source, ...more }),
+    );
     return boxes.at(-1);
 }
 
 /** Runs a handler's body as the workflow "w". */
 const handle = (body, assignment = {}, options = "") =>
-    runWorkflow(box(`export default workflow("w", { ${options} }, async ({ page, session, logger }, input) => { ${body} });`), "w", assignment);
+    runWorkflow(
+        box(
+            `export default workflow("w", { ${options} }, async ({ page, session, logger }, input) => { ${body} });`,
+        ),
+        "w",
+        assignment,
+    );
 
 function succeeded(ran) {
     assert.equal(ran.last.t, "result", JSON.stringify({ ...ran.last, screenshot: null }));
@@ -48,13 +56,19 @@ function failed(ran, kind) {
     return ran.last;
 }
 
-const messages = (ran, level) => ran.logs.filter((line) => line.level === level).map((line) => line.message);
+const messages = (ran, level) =>
+    ran.logs.filter((line) => line.level === level).map((line) => line.message);
 
 test("a slot is ready with a real page, and a run tells its milestones", async () => {
     const ran = await handle("return { url: page.url(), session, keys: Object.keys(input) };");
     assert.deepEqual(succeeded(ran), { url: "about:blank", session: "job-1", keys: [] });
     assert.deepEqual(ran.phases, ["page_opened", "handler_started", "handler_returned"]);
     assert.ok(ran.ready.node_ms > 0 && ran.ready.browser_ms > 0);
+});
+
+test("Chromium runs with its own sandbox on", async () => {
+    const ran = await handle('await page.goto("chrome://sandbox"); return page.innerText("body");');
+    assert.match(succeeded(ran), /You are adequately sandboxed/);
 });
 
 test("acceptance 1: the handler sees parsed input with defaults and only declared credentials", async () => {
@@ -109,7 +123,10 @@ test("acceptance 6: a thrown error shows the author's file and line, with screen
     );
     const { error, stack, screenshot, html } = failed(ran, "handler");
     assert.equal(error, "PortalError: no such row");
-    assert.match(stack, /^PortalError: no such row\n {4}at .*\(src\/fill\.ts:6:11\)\nCaused by: because\n/);
+    assert.match(
+        stack,
+        /^PortalError: no such row\n {4}at .*\(src\/fill\.ts:6:11\)\nCaused by: because\n/,
+    );
     assert.deepEqual(Buffer.from(screenshot, "base64").subarray(1, 4).toString(), "PNG");
     assert.match(html, /<p>evidence<\/p>/);
 });
@@ -123,12 +140,21 @@ test("acceptance 6, bootstrap: the line comes from the shared sources", async ()
         workflows: [{ name: "w", sourceFiles: ["index.ts", "src/fill.ts"] }],
     });
     boxes.push(makeBox(files));
-    const { stack } = failed(await runWorkflow(boxes.at(-1), "w", { entry: "index.js" }), "handler");
-    assert.equal(stack, "RangeError: too far\n    at fill (src/fill.ts:3)\n    at Object.run (index.ts:2)");
+    const { stack } = failed(
+        await runWorkflow(boxes.at(-1), "w", { entry: "index.js" }),
+        "handler",
+    );
+    assert.equal(
+        stack,
+        "RangeError: too far\n    at fill (src/fill.ts:3)\n    at Object.run (index.ts:2)",
+    );
 });
 
 test("acceptance 8: __libretto never reaches the handler", async () => {
-    const ran = await handle("return Object.keys(input);", { params: { a: 1 }, job_auth: { apiUrl: "http://x", token: "t", jobId: "j" } });
+    const ran = await handle("return Object.keys(input);", {
+        params: { a: 1 },
+        job_auth: { apiUrl: "http://x", token: "t", jobId: "j" },
+    });
     assert.deepEqual(succeeded(ran), ["a"]);
 });
 
@@ -146,8 +172,21 @@ test("acceptance 10: console calls and raw writes become entries with levels", a
         process.stdout.write("raw one\\nraw "); process.stdout.write(Buffer.from("two\\nrest"));
         process.stderr.write("raw err\\n"); logger.warn("event", { n: 1 });`);
     succeeded(ran);
-    assert.deepEqual(messages(ran, "info"), ["two\nlines 1 { a: [ 1 ] }", "info", "debug", "g", "  inside", "raw one", "raw two", "rest"]);
-    assert.deepEqual(messages(ran, "warn"), ["careful", "Assertion failed: assert", "event { n: 1 }"]);
+    assert.deepEqual(messages(ran, "info"), [
+        "two\nlines 1 { a: [ 1 ] }",
+        "info",
+        "debug",
+        "g",
+        "  inside",
+        "raw one",
+        "raw two",
+        "rest",
+    ]);
+    assert.deepEqual(messages(ran, "warn"), [
+        "careful",
+        "Assertion failed: assert",
+        "event { n: 1 }",
+    ]);
     assert.deepEqual(messages(ran, "error"), ["broken", "raw err"]);
 });
 
@@ -156,13 +195,21 @@ test("acceptance 11: undefined gives a null result", async () => {
 });
 
 test("acceptance 12: a declared credential that is not stored leaves a warning", async () => {
-    const ran = await handle("return input;", { declared_missing: ["pass"] }, 'credentials: ["pass"]');
+    const ran = await handle(
+        "return input;",
+        { declared_missing: ["pass"] },
+        'credentials: ["pass"]',
+    );
     assert.deepEqual(succeeded(ran), { credentials: {} });
     assert.match(messages(ran, "warn")[0], /"pass", which is not stored/);
 });
 
 test("input that the schema refuses fails with the runtime's message, before the handler", async () => {
-    const ran = await handle('console.log("never");', { params: { n: "x" } }, "input: z.object({ n: z.number() })");
+    const ran = await handle(
+        'console.log("never");',
+        { params: { n: "x" } },
+        "input: z.object({ n: z.number() })",
+    );
     const { error, screenshot } = failed(ran, "input");
     assert.match(error, /^LibrettoWorkflowInputError: Invalid input for workflow "w":\n {2}- n: /);
     assert.equal(screenshot, null);
@@ -171,7 +218,10 @@ test("input that the schema refuses fails with the runtime's message, before the
 
 test("a start URL that cannot be opened is a setup failure that names it", async () => {
     const ran = await handle("return 1;", { start_url: "http://127.0.0.1:1/gone" });
-    assert.match(failed(ran, "setup").error, /^The start URL "http:\/\/127\.0\.0\.1:1\/gone" could not be opened: /);
+    assert.match(
+        failed(ran, "setup").error,
+        /^The start URL "http:\/\/127\.0\.0\.1:1\/gone" could not be opened: /,
+    );
 });
 
 test("credentials are redacted from logs, errors, stacks and pages", async () => {
@@ -193,12 +243,19 @@ test("credentials are redacted from logs, errors, stacks and pages", async () =>
 });
 
 test("an exception in a timer fails the job; a rejection that nobody handles does not", async () => {
-    const timer = await handle('setTimeout(() => { throw new Error("from a timer"); }, 0); await page.waitForTimeout(60000);');
+    const timer = await handle(
+        'setTimeout(() => { throw new Error("from a timer"); }, 0); await page.waitForTimeout(60000);',
+    );
     assert.match(failed(timer, "handler").error, /^from a timer\nthrown outside of the handler/);
 
-    const lonely = await handle('Promise.reject(new Error("lonely")); await page.title(); return "fine";');
+    const lonely = await handle(
+        'Promise.reject(new Error("lonely")); await page.title(); return "fine";',
+    );
     assert.equal(succeeded(lonely), "fine");
-    assert.match(messages(lonely, "error")[0], /^Unhandled promise rejection: lonely\n {4}at .*index\.ts:2:/);
+    assert.match(
+        messages(lonely, "error")[0],
+        /^Unhandled promise rejection: lonely\n {4}at .*index\.ts:2:/,
+    );
 });
 
 test("a browser that ends is told as the cause", async () => {
@@ -216,13 +273,16 @@ test("odd things that are thrown are shown as they are", async () => {
 });
 
 test("the page has a desktop viewport, our user agent and no sign of automation", async () => {
-    const ask = "return page.evaluate(() => [innerWidth, innerHeight, navigator.webdriver, navigator.userAgent]);";
+    const ask =
+        "return page.evaluate(() => [innerWidth, innerHeight, navigator.webdriver, navigator.userAgent]);";
     const [width, height, webdriver, agent] = succeeded(await handle(ask));
     assert.deepEqual([width, height, webdriver], [1366, 768, false]);
     assert.match(agent, /Chrome\/\d+\.0\.0\.0/);
     assert.doesNotMatch(agent, /Headless/);
 
-    const small = await handle("return page.evaluate(() => [innerWidth, innerHeight]);", { viewport: { width: 640, height: 480 } });
+    const small = await handle("return page.evaluate(() => [innerWidth, innerHeight]);", {
+        viewport: { width: 640, height: 480 },
+    });
     assert.deepEqual(succeeded(small), [640, 480]);
 });
 

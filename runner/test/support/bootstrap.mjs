@@ -27,11 +27,19 @@ export function bootstrapArtifact({
     const code = ['"use strict";', ...parts].join("\n");
     const hash = createHash("sha256").update(code).digest("hex").slice(0, 16);
     const shared = Object.fromEntries(
-        Object.entries(modules).map(([path, text]) => [`.libretto-share/source/${path}`, `// a comment of the author\n${text}`]),
+        Object.entries(modules).map(([path, text]) => [
+            `.libretto-share/source/${path}`,
+            `// a comment of the author\n${text}`,
+        ]),
     );
 
     return {
-        "package.json": JSON.stringify({ name: packageName, private: true, type: "module", dependencies }),
+        "package.json": JSON.stringify({
+            name: packageName,
+            private: true,
+            type: "module",
+            dependencies,
+        }),
         ".libretto-workflows.json": JSON.stringify({ workflows }),
         "index.js": [
             imports,

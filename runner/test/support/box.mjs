@@ -20,7 +20,8 @@ export function makeBox(files = {}) {
     const work = join(root, "work");
     const out = join(root, "out");
 
-    for (const folder of ["app", "tmp", "home", "node_modules"]) mkdirSync(join(work, folder), { recursive: true });
+    for (const folder of ["app", "tmp", "home", "node_modules"])
+        mkdirSync(join(work, folder), { recursive: true });
     mkdirSync(out);
     for (const name of ["playwright", "playwright-core"]) {
         symlinkSync(join(runner, "node_modules", name), join(work, "node_modules", name));
@@ -86,11 +87,17 @@ export async function run(box, program, { stdin = "", prepared = null, env = {} 
         textOf(child.stderr),
     ]);
 
-    const frames = frameText.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+    const frames = frameText
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => JSON.parse(line));
     return {
         frames,
         last: frames.at(-1),
-        log: frames.filter((frame) => frame.t === "log").map((frame) => frame.message).join("\n"),
+        log: frames
+            .filter((frame) => frame.t === "log")
+            .map((frame) => frame.message)
+            .join("\n"),
         output: stdout + stderr,
         status: await exited,
         bundle,
@@ -109,8 +116,21 @@ export async function build(box, { entry = "index.ts" } = {}) {
  * @returns {Promise<{ ready: object, give: (assignment: object, bundle: Buffer) => Promise<object>, kill: () => void }>}
  */
 export async function openSlot(box, { env = {} } = {}) {
-    const walls = ["--unshare-user", "--unshare-pid", "--uid", "1000", "--gid", "1000", "--die-with-parent",
-        "--dev-bind", "/", "/", "--proc", "/proc", "--"];
+    const walls = [
+        "--unshare-user",
+        "--unshare-pid",
+        "--uid",
+        "1000",
+        "--gid",
+        "1000",
+        "--die-with-parent",
+        "--dev-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+        "--",
+    ];
     const child = spawn("bwrap", [...walls, process.execPath, join(runner, "slot.mjs")], {
         cwd: box.app,
         env: environment(box, env),
@@ -166,9 +186,14 @@ export async function openSlot(box, { env = {} } = {}) {
 }
 
 /** Builds app/, then runs one of its workflows in a fresh slot. */
-export async function runWorkflow(box, workflow, { entry = "index.ts", env = {}, ...assignment } = {}) {
+export async function runWorkflow(
+    box,
+    workflow,
+    { entry = "index.ts", env = {}, ...assignment } = {},
+) {
     const { prepared, discovered } = await build(box, { entry });
-    if (discovered?.last.t !== "discovered") throw new Error(JSON.stringify(discovered?.last ?? prepared.last));
+    if (discovered?.last.t !== "discovered")
+        throw new Error(JSON.stringify(discovered?.last ?? prepared.last));
     const found = discovered.last.workflows.find((one) => one.name === workflow);
 
     /* The code travels as a tar; what the build left behind is not there in a slot. */
