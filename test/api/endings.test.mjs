@@ -73,6 +73,7 @@ for (const [what, [body, expected]] of Object.entries(THROWN)) {
         assert.equal(job.status, "failed");
         if (typeof expected === "string") assert.equal(job.error, expected);
         else assert.match(job.error, expected);
+        assert.equal(typeof job.mapped_stack, "string", "it is null only when nothing was thrown");
     });
 }
 
