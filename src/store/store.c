@@ -46,7 +46,8 @@ struct store {
     struct listener *listeners;
 
     pthread_t writer;
-    pthread_mutex_t lock; /* guards all below */
+    pthread_mutex_t telling; /* guards `listeners`; held while they are told */
+    pthread_mutex_t lock;    /* guards all below */
     pthread_cond_t work;
     struct call *first, **last;
     bool stopping;
@@ -72,6 +73,7 @@ int store_open(const struct env *env, const char *dir, struct store **out, struc
     s->env = env;
     s->path = take(path);
     s->last = &s->first;
+    pthread_mutex_init(&s->telling, NULL);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->work, NULL);
     void **start = mem_new_array(2, sizeof *start);
@@ -103,6 +105,7 @@ void store_close(struct store *s)
         s->listeners = l->next;
         mem_free(l);
     }
+    pthread_mutex_destroy(&s->telling);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->work);
     mem_free(s->path);
@@ -123,8 +126,32 @@ void store_listen(struct store *s, store_listener fn, void *arg)
 {
     struct listener *l = mem_new(sizeof *l);
 
+    pthread_mutex_lock(&s->telling);
     *l = (struct listener){ fn, arg, s->listeners };
     s->listeners = l;
+    pthread_mutex_unlock(&s->telling);
+}
+
+void store_unlisten(struct store *s, store_listener fn, void *arg)
+{
+    pthread_mutex_lock(&s->telling);
+    for (struct listener **at = &s->listeners; *at; at = &(*at)->next) {
+        struct listener *l = *at;
+        if (l->fn == fn && l->arg == arg) {
+            *at = l->next;
+            mem_free(l);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&s->telling);
+}
+
+static void tell(struct store *s, const char *topic)
+{
+    pthread_mutex_lock(&s->telling);
+    for (struct listener *l = s->listeners; l; l = l->next)
+        l->fn(l->arg, topic);
+    pthread_mutex_unlock(&s->telling);
 }
 
 /* ---- the writer ---- */
@@ -202,8 +229,8 @@ static void run_group(struct store *s, struct db *db, struct call *group)
     }
     const char *topic;
     while ((topic = db_next_change(db)) != NULL) {
-        for (struct listener *l = s->listeners; kept && l; l = l->next)
-            l->fn(l->arg, topic);
+        if (kept)
+            tell(s, topic);
     }
 }
 

@@ -43,7 +43,9 @@ must_use int store_read(struct store *s, store_fn fn, void *arg, struct err *e);
 /* A topic names what changed ("job/<id>", "queue"); listeners hear of it after the commit, on the
  * writer thread, and only pass it on. */
 typedef void (*store_listener)(void *arg, const char *topic);
-void store_listen(struct store *s, store_listener fn, void *arg); /* before the first write */
+void store_listen(struct store *s, store_listener fn, void *arg);
+/* When it returns, fn is not called any more. */
+void store_unlisten(struct store *s, store_listener fn, void *arg);
 void db_changed(struct db *db, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Statements. The name is what logs and errors call it. */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One request on its way through the API: what the router, the uploads and the waiting share.
+ */
+#ifndef API_REQUEST_H
+#define API_REQUEST_H
+
+#include "api/route.h"
+#include "artifact/envelope.h"
+#include "artifact/intake.h"
+#include "base/loop.h"
+#include "base/pool.h"
+
+#include <stdatomic.h>
+
+/* A path and method of routes.json, with what this server does for it. */
+struct entry {
+    const char *path, *method;
+    const json_t *about;       /* the row of routes.json */
+    const struct route *route; /* NULL: not implemented */
+};
+
+struct waiting;
+
+struct api {
+    struct api_options with;
+    struct http_service service;
+    json_t *table;         /* routes.json */
+    struct entry *entries; /* sorted by path, then method */
+    size_t n_entries;
+    struct pool *disk; /* makes uploads durable */
+    struct waiting *waiting;
+    atomic_bool draining;
+    _Atomic uint64_t answered[6]; /* by status / 100 */
+};
+
+struct request {
+    struct api *api;
+    struct http_req *http;
+    const struct entry *entry;
+    struct id tenant;
+    char id[65]; /* X-Request-Id */
+    char *idempotency_key;
+
+    struct envelope *envelope; /* uploads only, as are the next two */
+    struct intake *intake;
+    struct blob *blob;
+    struct upload upload;
+
+    json_t *input;
+    char digest[65];
+    struct call call;
+    json_t *issues;
+    json_t *answer;
+
+    /* A request that waits for a change of the thing with this id. */
+    const char *awaits;
+    struct timer *deadline;
+    struct request *next;
+};
+
+/* ---- answering: the last thing done with a request ---- */
+
+void request_answer(struct request *r);                    /* 200 and r->answer */
+void request_fail(struct request *r, const struct err *e); /* with r->issues, if any */
+
+/* ---- running ---- */
+
+/* Checks `document` (taken), the whole body, against the route; false: it has been answered. */
+bool request_take(struct request *r, json_t *document);
+/* Runs the handler where its kind wants it. */
+void request_run(struct request *r);
+/* Runs a reading handler on this thread: 0, -1 (answered), or HANDLER_WAIT. */
+int request_read(struct request *r);
+
+/* ---- uploads ---- */
+
+/* 0, or -1: it has been answered. */
+int upload_begin(struct request *r);
+int upload_chunk(struct request *r, const void *data, size_t n);
+void upload_complete(struct request *r);
+void upload_done(struct request *r);
+
+/* ---- waiting ---- */
+
+struct waiting *waiting_start(struct api *a);
+void waiting_add(struct waiting *w, struct request *r);
+/* Answers all as they stand, from now on at once. */
+void waiting_drain(struct waiting *w);
+void waiting_stop(struct waiting *w);
+
+#endif

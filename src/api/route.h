@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A route is a row and a function. The router has checked the key and the input before the handler
+ * runs, inside a transaction; the handler translates between the wire and the rules, and holds
+ * neither SQL nor rules of its own.
+ */
+#ifndef API_ROUTE_H
+#define API_ROUTE_H
+
+#include "api/api.h"
+#include "base/id.h"
+#include "base/json.h"
+
+/* An upload, whose bytes are durable under its key already. */
+struct upload {
+    struct id deployment;
+    char *key;
+    int64_t size;
+    char digest[65];
+};
+
+struct call {
+    const struct api_options *with;
+    const char *tenant;
+    const json_t *input;        /* an object that satisfies the route's schema */
+    const char *request_digest; /* of all that was asked, for nonces */
+    const struct upload *upload;
+    json_t *issues;       /* a handler that refuses its input may say where: issue_custom() */
+    char next_cursor[64]; /* becomes the header x-next-cursor unless empty */
+
+    /* For routes that wait: what the thing's state was when this request first looked. */
+    bool looked;
+    char first_state[64];
+};
+
+enum { HANDLER_WAIT = 1 }; /* nothing new yet; only when the input has wait_seconds */
+
+/* 0 and `*out`, or -1 with a fault, or HANDLER_WAIT with the answer as it stands in `*out`. */
+typedef int (*handler_fn)(struct call *c, struct db *db, json_t **out, struct err *e);
+
+enum route_kind {
+    ROUTE_END,
+    ROUTE_READ,   /* on the event thread, or the waiting one */
+    ROUTE_WRITE,  /* on the store's writer; answered when it is durable */
+    ROUTE_CREATE, /* the same, and an Idempotency-Key counts */
+    ROUTE_UPLOAD, /* ROUTE_CREATE whose `source` streams to disk before the handler runs */
+};
+
+struct route {
+    enum route_kind kind;
+    const char *path;
+    handler_fn handler;
+};
+
+extern const struct route deployment_routes[], workflow_routes[], job_routes[], log_routes[],
+    credential_routes[], profile_routes[], telemetry_routes[];
+
+/* Answers that several routes share. */
+json_t *success(const char *message);
+
+/* A handler's way to wait: HANDLER_WAIT while `state` is what it was at this request's first look
+ * and `final` is false, else 0. */
+int wait_unless_changed(struct call *c, const char *state, bool final);
+
+#endif

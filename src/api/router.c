@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The router: from a head to a row of routes.json, from a body to checked input, from a handler's
+ * word to an envelope.
+ *
+ * Reads run on the event thread: SQLite answers them from memory, and handing them to a worker was
+ * measured to cost more than they do. Writes run on the store's writer, many in one commit, and are
+ * answered from there once they are durable. Nothing on the event thread waits for the disk.
+ */
+#include "api/errors.h"
+#include "api/request.h"
+#include "api/schema.h"
+#include "api/system.h"
+
+#include "base/bounds.h"
+#include "base/log.h"
+#include "domain/key.h"
+#include "domain/repeat.h"
+
+#include "routes_text.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- the table ---- */
+
+static const struct route *const tables[] = { deployment_routes, workflow_routes,   job_routes,
+                                              log_routes,        credential_routes, profile_routes,
+                                              telemetry_routes };
+
+static const struct route *route_of(const char *path)
+{
+    for (size_t t = 0; t < n_items(tables); t++) {
+        for (const struct route *r = tables[t]; r->kind != ROUTE_END; r++) {
+            if (strcmp(r->path, path) == 0)
+                return r;
+        }
+    }
+    return NULL;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    int order = strcmp(x->path, y->path);
+
+    return order ? order : strcmp(x->method, y->method);
+}
+
+static void fill_table(struct api *a)
+{
+    size_t i;
+    const json_t *row;
+
+    a->table = json_loads(ROUTES_TEXT, 0, NULL);
+    if (!a->table)
+        abort(); /* compiled in */
+    a->n_entries = json_array_size(a->table);
+    a->entries = mem_new_array(a->n_entries, sizeof *a->entries);
+    json_array_foreach(a->table, i, row)
+    {
+        const char *path = json_text(row, "path");
+        a->entries[i] = (struct entry){ path, json_text(row, "method"), row, route_of(path) };
+    }
+    qsort(a->entries, a->n_entries, sizeof *a->entries, by_path);
+}
+
+/* A part in braces stands for any one part. */
+static bool path_matches(const char *pattern, const char *path)
+{
+    while (*pattern) {
+        if (*pattern == '{') {
+            size_t n = strcspn(path, "/");
+            if (n == 0)
+                return false;
+            path += n;
+            pattern += strcspn(pattern, "}") + 1;
+        } else if (*pattern++ != *path++) {
+            return false;
+        }
+    }
+    return *path == '\0';
+}
+
+/* NULL when there is none; `*other` is an entry of the same path with another method. */
+static const struct entry *find_entry(const struct api *a, const char *method, const char *path,
+                                      const struct entry **other)
+{
+    *other = NULL;
+    for (size_t i = 0; i < a->n_entries; i++) {
+        const struct entry *entry = &a->entries[i];
+        if (!path_matches(entry->path, path))
+            continue;
+        if (strcmp(entry->method, method) == 0)
+            return entry;
+        *other = entry;
+    }
+    return NULL;
+}
+
+/* Clients join a base and a path without care: "//v1/jobs/get/" is /v1/jobs/get. */
+static char *folded(const char *path)
+{
+    char *out = mem_new(strlen(path) + 2), *to = out;
+
+    for (const char *at = path; *at; at++) {
+        if (*at != '/' || to == out || to[-1] != '/')
+            *to++ = *at;
+    }
+    if (to > out + 1 && to[-1] == '/')
+        to--;
+    *to = '\0';
+    return out;
+}
+
+/* ---- answering ---- */
+
+static void reply(struct request *r, int status, struct buf *body, int retry_after,
+                  const char *allow)
+{
+    char seconds[16];
+    struct http_header headers[6] = { { "content-type", "application/json" },
+                                      { "x-request-id", r->id } };
+    size_t n = 2;
+
+    if (retry_after > 0) {
+        snprintf(seconds, sizeof seconds, "%d", retry_after);
+        headers[n++] = (struct http_header){ "retry-after", seconds };
+    }
+    if (allow)
+        headers[n++] = (struct http_header){ "allow", allow };
+    if (r->call.next_cursor[0])
+        headers[n++] = (struct http_header){ "x-next-cursor", r->call.next_cursor };
+    atomic_fetch_add(&r->api->answered[status / 100], 1);
+    log_event(LOG_DEBUG, "http.answered", F_TEXT("request", r->id),
+              F_TEXT("route", r->entry ? r->entry->path : NULL), F_INT("status", status));
+    http_reply(r->http, status, headers, body);
+}
+
+void request_answer(struct request *r)
+{
+    scoped(json_decref) json_t *envelope = json_object();
+    struct buf body = { 0 };
+
+    json_object_set(envelope, "json", r->answer);
+    json_print_into(envelope, &body);
+    reply(r, 200, &body, 0, NULL);
+}
+
+static void fail_with(struct request *r, const struct err *e, const char *allow)
+{
+    scoped(json_decref) json_t *data = NULL;
+    struct buf body = { 0 };
+
+    if (json_array_size(r->issues) > 0)
+        data = json_pack("{s:O}", "issues", r->issues);
+    if (error_status(e->code) == 500)
+        log_event(LOG_ERROR, "http.fault", F_TEXT("request", r->id),
+                  F_TEXT("route", r->entry ? r->entry->path : NULL), F_TEXT("error", e->msg));
+    error_body(e, data, &body);
+    reply(r, error_status(e->code), &body, error_retry_after(e->code), allow);
+}
+
+void request_fail(struct request *r, const struct err *e)
+{
+    fail_with(r, e, NULL);
+}
+
+/* ---- the head ---- */
+
+static bool request_id_valid(const char *id)
+{
+    size_t n = strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
+    return n >= 1 && n <= 64 && id[n] == '\0';
+}
+
+static struct request *request_new(struct api *a, struct http_req *http)
+{
+    struct request *r = mem_new(sizeof *r);
+    const char *given = http_header(http, "x-request-id");
+
+    r->api = a;
+    r->http = http;
+    r->issues = json_array();
+    if (given && request_id_valid(given)) {
+        snprintf(r->id, sizeof r->id, "%s", given);
+    } else {
+        struct id id = id_new(store_env(a->with.store));
+        snprintf(r->id, sizeof r->id, "%s", id.text);
+    }
+    http_set_user(http, r);
+    return r;
+}
+
+static int check_key(struct db *db, void *arg, struct err *e)
+{
+    struct request *r = arg;
+    const char *key = http_header(r->http, "x-api-key");
+    const char *bearer = http_header(r->http, "authorization");
+
+    if (!key && bearer && strncasecmp(bearer, "bearer ", 7) == 0)
+        key = bearer + 7;
+    return key_check(db, key ? key : "", &r->tenant, e);
+}
+
+static bool is_public(const struct entry *entry)
+{
+    const char *auth = json_text(entry->about, "auth");
+
+    return strncmp(auth, "api_key", 7) != 0;
+}
+
+/* A body that says it is something else is refused; one that says nothing, or is empty, is not. */
+static int check_type(const struct request *r, struct err *e)
+{
+    const char *type = http_header(r->http, "content-type");
+    const char *length = http_header(r->http, "content-length");
+    bool empty =
+        !http_header(r->http, "transfer-encoding") && (!length || strcmp(length, "0") == 0);
+
+    if (empty || !type)
+        return 0;
+    size_t n = strcspn(type, "; \t");
+    if ((n == 16 && strncasecmp(type, "application/json", n) == 0) ||
+        (n > 5 && strncasecmp(type + n - 5, "+json", 5) == 0))
+        return 0;
+    return err_set(e, ERR_MEDIA_TYPE,
+                   "The body must be JSON, sent as content-type: application/json, not %.100s",
+                   type);
+}
+
+static int find_route(struct request *r, const char *path, const char **allow, struct err *e)
+{
+    const char *method = http_method(r->http);
+    const struct entry *other;
+
+    r->entry = find_entry(r->api, method, path, &other);
+    if (r->entry)
+        return 0;
+    if (!other)
+        return err_set(e, ERR_NOT_FOUND, "No route %.200s: the API's routes begin with /v1/", path);
+    *allow = other->method;
+    return err_set(e, ERR_METHOD, "%.200s takes %s requests, not %.20s", path, other->method,
+                   method);
+}
+
+static int check_head(struct request *r, struct err *e)
+{
+    const char *key = http_header(r->http, "idempotency-key");
+
+    if (!is_public(r->entry) && store_read(r->api->with.store, check_key, r, e) < 0)
+        return -1;
+    if (!r->entry->route)
+        return err_set(e, ERR_NOT_IMPLEMENTED,
+                       "%s is part of the API, but this server does not implement it yet",
+                       r->entry->path);
+    if (check_type(r, e) < 0)
+        return -1;
+    if (key && (strlen(key) < 1 || strlen(key) > 255))
+        return err_set(e, ERR_INPUT, "An Idempotency-Key has 1 to 255 characters, not %zu",
+                       strlen(key));
+    if (key && r->entry->route->kind >= ROUTE_CREATE)
+        r->idempotency_key = mem_text(key);
+    return 0;
+}
+
+static enum http_take begin(void *ctx, struct http_req *http, size_t *max_body)
+{
+    struct api *a = ctx;
+    scoped(err_clear) struct err e = { 0 };
+    scoped(mem_free) char *path = folded(http_path(http));
+    const char *allow = NULL;
+
+    if (system_answer(a, http, http_method(http), path))
+        return HTTP_ANSWERED;
+    struct request *r = request_new(a, http);
+    if (find_route(r, path, &allow, &e) < 0 || check_head(r, &e) < 0) {
+        fail_with(r, &e, allow);
+        return HTTP_ANSWERED;
+    }
+    if (r->entry->route->kind == ROUTE_UPLOAD) {
+        *max_body = (size_t)a->with.settings->upload_mib << 20;
+        return upload_begin(r) < 0 ? HTTP_ANSWERED : HTTP_BODY_STREAM;
+    }
+    return HTTP_BODY_MEMORY;
+}
+
+static int chunk(void *ctx, struct http_req *http, const void *data, size_t n)
+{
+    (void)ctx;
+    return upload_chunk(http_user(http), data, n);
+}
+
+static void too_large(void *ctx, struct http_req *http, size_t limit)
+{
+    struct request *r = http_user(http);
+    scoped(err_clear) struct err e = { 0 };
+
+    (void)ctx;
+    err_set(&e, ERR_TOO_LARGE, "The body is larger than the %zu MiB that this route takes%s",
+            limit >> 20,
+            r->entry->route->kind == ROUTE_UPLOAD
+                ? ": leave node_modules and build output out of the archive, or raise the server's "
+                  "upload_mib"
+                : "");
+    request_fail(r, &e);
+}
+
+static void gone(void *ctx, struct http_req *http)
+{
+    struct request *r = http_user(http);
+
+    (void)ctx;
+    if (!r)
+        return; /* answered by system_answer() */
+    upload_done(r);
+    json_decref(r->input);
+    json_decref(r->issues);
+    json_decref(r->answer);
+    mem_free(r->idempotency_key);
+    mem_free(r);
+}
+
+/* ---- the body ---- */
+
+/* meta is [[type, ...path], ...]; type 3 marks what JavaScript had as undefined. */
+static void drop_undefined(json_t *input, const json_t *meta)
+{
+    size_t i;
+    const json_t *mark;
+
+    json_array_foreach(meta, i, mark)
+    {
+        size_t n = json_array_size(mark);
+        json_t *at = input;
+        if (n < 2 || json_integer_value(json_array_get(mark, 0)) != 3)
+            continue;
+        for (size_t step = 1; step + 1 < n && at; step++) {
+            const json_t *part = json_array_get(mark, step);
+            at = json_is_string(part) ? json_object_get(at, json_string_value(part))
+                                      : json_array_get(at, (size_t)json_integer_value(part));
+        }
+        const char *last = json_string_value(json_array_get(mark, n - 1));
+        if (last && json_is_object(at))
+            (void)json_object_del(at, last);
+    }
+}
+
+static void digest_request(struct request *r)
+{
+    unsigned char digest[32];
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    scoped(mem_free) char *text = json_dumps(r->input, JSON_COMPACT | JSON_SORT_KEYS);
+
+    if (!ctx || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1 ||
+        EVP_DigestUpdate(ctx, text, strlen(text)) != 1 ||
+        EVP_DigestUpdate(ctx, r->upload.digest, strlen(r->upload.digest)) != 1 ||
+        EVP_DigestFinal_ex(ctx, digest, NULL) != 1)
+        abort(); /* no memory, or a libcrypto without SHA-256 */
+    EVP_MD_CTX_free(ctx);
+    hex_text(digest, sizeof digest, r->digest);
+}
+
+bool request_take(struct request *r, json_t *taken)
+{
+    scoped(json_decref) json_t *document = taken;
+    scoped(err_clear) struct err e = { 0 };
+    json_t *input = json_object_get(document, "json");
+
+    if (!json_is_object(document)) {
+        err_set(&e, ERR_INPUT,
+                "The body must be a JSON object of the form {\"json\": ...}, not another value");
+        request_fail(r, &e);
+        return false;
+    }
+    r->input = input ? json_incref(input) : json_object();
+    drop_undefined(r->input, json_object_get(document, "meta"));
+    schema_check(json_object_get(r->entry->about, "input"), r->input, r->issues);
+    if (json_array_size(r->issues) > 0) {
+        err_set(&e, ERR_INPUT, "Input validation failed");
+        request_fail(r, &e);
+        return false;
+    }
+    if (r->entry->route->kind >= ROUTE_CREATE)
+        digest_request(r);
+    r->call = (struct call){ .with = &r->api->with,
+                             .tenant = r->tenant.text,
+                             .input = r->input,
+                             .request_digest = r->digest,
+                             .upload = &r->upload,
+                             .issues = r->issues };
+    return true;
+}
+
+static void complete(void *ctx, struct http_req *http)
+{
+    struct request *r = http_user(http);
+    scoped(err_clear) struct err e = { 0 };
+    json_t *document = NULL;
+    size_t n;
+
+    (void)ctx;
+    if (r->entry->route->kind == ROUTE_UPLOAD) {
+        upload_complete(r);
+        return;
+    }
+    const char *body = http_body(http, &n);
+    if (n == 0)
+        document = json_object();
+    else if (json_parse(body, n, LIMIT_JSON_DEPTH, &document, &e) < 0) {
+        err_wrap(&e, "Malformed request body: it is not valid JSON");
+        request_fail(r, &e);
+        return;
+    }
+    if (request_take(r, document))
+        request_run(r);
+}
+
+/* ---- running ---- */
+
+static int run_reading(struct db *db, void *arg, struct err *e)
+{
+    struct request *r = arg;
+
+    return r->entry->route->handler(&r->call, db, &r->answer, e);
+}
+
+int request_read(struct request *r)
+{
+    scoped(err_clear) struct err e = { 0 };
+    int state = store_read(r->api->with.store, run_reading, r, &e);
+
+    if (state < 0)
+        request_fail(r, &e);
+    return state;
+}
+
+static int run_writing(struct db *db, void *arg, struct err *e)
+{
+    struct request *r = arg;
+    const char *path = r->entry->path;
+
+    if (!r->idempotency_key)
+        return r->entry->route->handler(&r->call, db, &r->answer, e);
+    int found = repeat_find(db, r->tenant.text, path, r->idempotency_key, r->digest, &r->answer, e);
+    if (found != 0)
+        return found < 0 ? -1 : 0;
+    if (r->entry->route->handler(&r->call, db, &r->answer, e) < 0)
+        return -1;
+    return repeat_keep(db, r->tenant.text, path, r->idempotency_key, r->digest, r->answer, e);
+}
+
+static void written(void *arg, int state, const struct err *e)
+{
+    struct request *r = arg;
+
+    if (state < 0)
+        request_fail(r, e);
+    else
+        request_answer(r);
+}
+
+void request_run(struct request *r)
+{
+    if (r->entry->route->kind != ROUTE_READ) {
+        store_submit(r->api->with.store, run_writing, written, r);
+    } else if (json_int(r->input, "wait_seconds", 0) > 0) {
+        r->awaits = json_text(r->input, "id");
+        waiting_add(r->api->waiting, r);
+    } else if (request_read(r) >= 0) {
+        request_answer(r);
+    }
+}
+
+json_t *success(const char *message)
+{
+    return json_pack("{s:b,s:s}", "success", 1, "message", message);
+}
+
+int wait_unless_changed(struct call *c, const char *state, bool final)
+{
+    if (!c->looked) {
+        c->looked = true;
+        snprintf(c->first_state, sizeof c->first_state, "%s", state);
+    }
+    return !final && strcmp(c->first_state, state) == 0 ? HANDLER_WAIT : 0;
+}
+
+/* ---- life ---- */
+
+int api_start(const struct api_options *options, struct api **out, struct err *e)
+{
+    enum { DISK_THREADS = 4 };
+    struct api *a = mem_new(sizeof *a);
+
+    (void)e;
+    a->with = *options;
+    a->service = (struct http_service){ a, begin, chunk, complete, too_large, gone };
+    fill_table(a);
+    a->disk = pool_new(DISK_THREADS);
+    a->waiting = waiting_start(a);
+    *out = a;
+    return 0;
+}
+
+const struct http_service *api_service(struct api *a)
+{
+    return &a->service;
+}
+
+void api_drain(struct api *a)
+{
+    atomic_store(&a->draining, true);
+    waiting_drain(a->waiting);
+}
+
+void api_stop(struct api *a)
+{
+    pool_free(take(a->disk));
+    waiting_stop(take(a->waiting));
+}
+
+void api_free(struct api *a)
+{
+    if (!a)
+        return;
+    json_decref(a->table);
+    mem_free(a->entries);
+    mem_free(a);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An upload: the bytes of `source` go from the socket through the scanner and the decoder to a
+ * temporary file, and are never held whole. When the body has ended they are made durable on a
+ * thread that may wait for the disk, then the row is written, then the client hears of it.
+ */
+#include "api/request.h"
+#include "api/schema.h"
+
+#include <stdio.h>
+
+/* A disk with less than this share, or these bytes, free takes no more uploads: what is there must
+ * go on working. */
+enum { FREE_SHARE = 20, FREE_LEAST_MIB = 64 };
+
+static int check_space(struct request *r, struct err *e)
+{
+    uint64_t free_bytes, all_bytes;
+
+    if (blobs_space(r->api->with.blobs, &free_bytes, &all_bytes, e) < 0)
+        return -1;
+    if (free_bytes < (uint64_t)FREE_LEAST_MIB << 20 ||
+        (free_bytes < all_bytes / FREE_SHARE && free_bytes < (uint64_t)1 << 30))
+        return err_set(e, ERR_UNAVAILABLE,
+                       "The disk of the server is almost full: uploads are refused until its "
+                       "operator makes room");
+    return 0;
+}
+
+int upload_begin(struct request *r)
+{
+    scoped(err_clear) struct err e = { 0 };
+
+    if (check_space(r, &e) < 0 || blob_new(r->api->with.blobs, &r->blob, &e) < 0) {
+        request_fail(r, &e);
+        return -1;
+    }
+    r->intake = intake_new(store_env(r->api->with.store)->disk, blob_fd(r->blob), 0);
+    r->envelope = envelope_new(intake_write, r->intake);
+    return 0;
+}
+
+/* A fault in the bytes of the source is an issue of that field; one around them is bad JSON. */
+static void fail(struct request *r, struct err *e, bool source)
+{
+    if (source && e->code == ERR_INPUT) {
+        err_wrap(e, "source");
+        issue_custom(r->issues, "source", e->msg);
+    }
+    request_fail(r, e);
+}
+
+int upload_chunk(struct request *r, const void *data, size_t n)
+{
+    scoped(err_clear) struct err e = { 0 };
+
+    if (envelope_feed(r->envelope, data, n, &e) == 0)
+        return 0;
+    fail(r, &e, envelope_blames_source(r->envelope));
+    return -1;
+}
+
+/* On a thread of the disk pool. */
+static void make_durable(void *arg)
+{
+    struct request *r = arg;
+    scoped(err_clear) struct err e = { 0 };
+
+    r->upload.deployment = id_new(store_env(r->api->with.store));
+    r->upload.key = mem_format("deployments/%s/source.tar.gz", r->upload.deployment.text);
+    if (blob_keep(take(r->blob), r->upload.key, &e) < 0)
+        request_fail(r, &e);
+    else
+        request_run(r);
+}
+
+void upload_complete(struct request *r)
+{
+    scoped(err_clear) struct err e = { 0 };
+    scoped(json_decref) json_t *document = NULL;
+    struct intake_result taken = { 0 };
+
+    if (envelope_finish(r->envelope, &document, &e) < 0) {
+        fail(r, &e, envelope_blames_source(r->envelope));
+        return;
+    }
+    if (strcmp(envelope_source_type(r->envelope), "string") == 0) {
+        if (intake_finish(r->intake, &taken, &e) < 0) {
+            fail(r, &e, true);
+            return;
+        }
+        /* The schema wants a text that is not empty; the real one is on disk. */
+        json_object_set_new(json_object_get(document, "json"), "source", json_string("streamed"));
+    }
+    r->upload.size = (int64_t)taken.size;
+    snprintf(r->upload.digest, sizeof r->upload.digest, "%s", taken.sha256_text);
+    if (request_take(r, take(document)))
+        pool_run(r->api->disk, make_durable, r);
+}
+
+void upload_done(struct request *r)
+{
+    envelope_free(r->envelope);
+    intake_free(r->intake);
+    blob_free(r->blob);
+    mem_free(r->upload.key);
+}

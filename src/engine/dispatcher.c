@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The dispatcher: gives the oldest waiting job a slot, and keeps slots warm ahead of need.
+ *
+ * At most `slots` boxes run jobs or are started for one; up to warm_slots more wait, ready, for the
+ * next. A job whose dependencies have a layer of their own needs a slot that was started with it:
+ * the first such job pays for the start, and its successor finds one waiting, since the layer that
+ * was asked for last is the one that is kept warm.
+ */
+#include "base/log.h"
+#include "domain/credential.h"
+#include "engine/slot.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+struct place {
+    struct slot *slot;
+    struct place *next;
+};
+
+struct dispatcher {
+    struct engine *engine;
+    int64_t slots;
+    struct place *places;
+    char *warm_layer;    /* of the last job; NULL: none */
+    struct timer *retry; /* after a slot that did not start */
+    int failures;        /* in a row */
+    bool working;        /* inside dispatch(): callbacks ask for another round */
+    bool again;
+};
+
+static void dispatch(struct dispatcher *d);
+
+/* ---- counting ---- */
+
+/* Cores bound how many browsers make progress at once, memory how many fit: one needs 300 to 600 MiB
+ * as a rule. */
+static int64_t default_slots(void)
+{
+    enum { PER_CORE = 2, MIB_EACH = 768 };
+    int64_t cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t mib = (int64_t)sysconf(_SC_PHYS_PAGES) / 256;
+    int64_t slots = cores * PER_CORE < mib / MIB_EACH ? cores * PER_CORE : mib / MIB_EACH;
+
+    return slots < 1 ? 1 : slots;
+}
+
+static int count(const struct dispatcher *d, bool with_job)
+{
+    int n = 0;
+
+    for (const struct place *p = d->places; p; p = p->next)
+        n += slot_state(p->slot) != SLOT_ENDED && (slot_job(p->slot) != NULL) == with_job;
+    return n;
+}
+
+static void note(struct dispatcher *d)
+{
+    int ready = 0;
+
+    for (const struct place *p = d->places; p; p = p->next)
+        ready += slot_state(p->slot) == SLOT_READY && !slot_job(p->slot);
+    engine_note_slots(d->engine, (int)d->slots, count(d, true), ready);
+}
+
+static bool same_layer(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : !a && !b;
+}
+
+/* A slot that is anybody's, ready ones first; NULL when there is none. */
+static struct slot *free_slot(struct dispatcher *d, const char *layer)
+{
+    struct slot *warming = NULL;
+
+    for (struct place *p = d->places; p; p = p->next) {
+        if (slot_job(p->slot) || !same_layer(slot_layer(p->slot), layer))
+            continue;
+        if (slot_state(p->slot) == SLOT_READY)
+            return p->slot;
+        if (slot_state(p->slot) == SLOT_WARMING)
+            warming = p->slot;
+    }
+    return warming;
+}
+
+/* ---- outcomes ---- */
+
+static char *keep_artifact(struct dispatcher *d, const struct slot *s, const char *id,
+                           const char *name, const char *data)
+{
+    scoped(err_clear) struct err e = { 0 };
+    struct blob *blob = NULL;
+    scoped(mem_free) char *key = mem_format("jobs/%s/%s", id, name);
+
+    (void)s;
+    if (!data || blob_new(d->engine->with.blobs, &blob, &e) < 0)
+        return NULL;
+    if (disk_write_all(store_env(d->engine->store)->disk, blob_fd(blob), data, strlen(data)) < 0) {
+        blob_free(blob);
+        return NULL;
+    }
+    return blob_keep(blob, key, &e) < 0 ? NULL : take(key);
+}
+
+struct finish {
+    const char *id;
+    struct job_outcome outcome;
+    int changed;
+};
+
+static int finish(struct db *db, void *arg, struct err *e)
+{
+    struct finish *f = arg;
+
+    f->changed = job_finish(db, f->id, &f->outcome, e);
+    return f->changed < 0 ? -1 : 0;
+}
+
+static void settle(struct dispatcher *d, const struct job_run *run, const struct job_outcome *o)
+{
+    scoped(err_clear) struct err e = { 0 };
+    struct finish f = { run->id.text, *o, 0 };
+    static const char *const names[] = { "completed", "failed", "cancelled" };
+
+    if (store_write(d->engine->store, finish, &f, &e) < 0)
+        log_event(LOG_ERROR, "job.not_settled", F_TEXT("job", run->id.text),
+                  F_TEXT("error", e.msg));
+    else if (f.changed)
+        log_event(LOG_INFO, "job.ended", F_TEXT("job", run->id.text),
+                  F_TEXT("workflow", run->workflow), F_TEXT("status", names[o->status]));
+}
+
+static void on_outcome(void *arg, struct slot *s, const struct slot_outcome *o)
+{
+    struct dispatcher *d = arg;
+    const struct job_run *run = slot_job(s);
+    struct job_outcome outcome = o->outcome;
+    /* Kept as it came, base64: it is given out through a data URL or decoded where it is served. */
+    scoped(mem_free) char *screenshot =
+        keep_artifact(d, s, run->id.text, "screenshot.b64", o->screenshot);
+    scoped(mem_free) char *html = keep_artifact(d, s, run->id.text, "page.html", o->html);
+
+    outcome.screenshot_key = screenshot;
+    outcome.html_key = html;
+    settle(d, run, &outcome);
+}
+
+/* ---- running ---- */
+
+struct begin {
+    struct dispatcher *d;
+    const struct job_run *run;
+    enum job_begin how;
+    json_t *credentials, *missing;
+    int begun;
+};
+
+static int begin(struct db *db, void *arg, struct err *e)
+{
+    struct begin *b = arg;
+
+    b->begun = job_begin(db, b->run->id.text, b->d->engine->epoch, b->how, e);
+    if (b->begun <= 0 || b->how == JOB_COLD)
+        return b->begun < 0 ? -1 : 0;
+    return credential_collect(db, b->d->engine->with.sealer, b->run->tenant.text,
+                              json_object_get(b->run->launch, "credential_names"), b->credentials,
+                              b->missing, e);
+}
+
+/* The job's slot is ready: the row says `running`, and then the job is told to run. */
+static void run(struct dispatcher *d, struct slot *s)
+{
+    scoped(err_clear) struct err e = { 0 };
+    scoped(json_decref) json_t *credentials = json_object();
+    scoped(json_decref) json_t *missing = json_array();
+    struct begin b = { d, slot_job(s), JOB_WARM, credentials, missing, 0 };
+
+    if (store_write(d->engine->store, begin, &b, &e) < 0) {
+        log_event(LOG_ERROR, "job.not_begun", F_TEXT("job", b.run->id.text),
+                  F_TEXT("error", e.msg));
+        settle(d, b.run,
+               &(struct job_outcome){ .status = JOB_FAILED,
+                                      .error = "The server could not start the job; see "
+                                               "its log" });
+        slot_kill(s);
+    } else if (b.begun == 0) {
+        slot_kill(s); /* it was cancelled at the last moment */
+    } else {
+        log_event(LOG_INFO, "job.started", F_TEXT("job", b.run->id.text),
+                  F_TEXT("workflow", b.run->workflow));
+        slot_run(s, credentials, missing);
+    }
+}
+
+static void on_ready(void *arg, struct slot *s)
+{
+    struct dispatcher *d = arg;
+
+    d->failures = 0;
+    if (slot_job(s))
+        run(d, s);
+    dispatch(d);
+}
+
+static void retry(void *arg)
+{
+    struct dispatcher *d = arg;
+
+    d->retry = NULL;
+    dispatch(d);
+}
+
+static void on_ended(void *arg, struct slot *s, const char *why)
+{
+    struct dispatcher *d = arg;
+
+    for (struct place **at = &d->places; *at; at = &(*at)->next) {
+        struct place *p = *at;
+        if (p->slot == s) {
+            *at = p->next;
+            mem_free(p);
+            break;
+        }
+    }
+    slot_free(s);
+    if (why && !d->engine->draining) {
+        /* Back off: a machine that cannot start a browser now is not helped by trying at once. */
+        msec_t pause = 250L << (d->failures < 8 ? d->failures : 8);
+        d->failures++;
+        log_event(LOG_WARN, "slot.lost", F_TEXT("why", why), F_INT("retry_ms", pause));
+        if (!d->retry)
+            d->retry = loop_timer(d->engine->loop, pause, retry, d);
+        note(d);
+        return;
+    }
+    dispatch(d);
+}
+
+/* ---- starting ---- */
+
+static struct slot *start(struct dispatcher *d, const char *layer)
+{
+    scoped(err_clear) struct err e = { 0 };
+    const struct slot_user user = { on_ready, on_outcome, on_ended, d };
+    struct slot *s = NULL;
+
+    if (slot_start(d->engine, layer, &user, &s, &e) < 0) {
+        log_event(LOG_ERROR, "slot.not_started", F_TEXT("error", e.msg));
+        return NULL;
+    }
+    struct place *p = mem_new(sizeof *p);
+    *p = (struct place){ s, d->places };
+    d->places = p;
+    return s;
+}
+
+/* Makes room by ending a slot that waits with another layer. */
+static void make_room(struct dispatcher *d, const char *layer)
+{
+    for (struct place *p = d->places; p; p = p->next) {
+        if (!slot_job(p->slot) && slot_state(p->slot) == SLOT_READY &&
+            !same_layer(slot_layer(p->slot), layer)) {
+            slot_kill(p->slot);
+            return;
+        }
+    }
+}
+
+struct next {
+    struct job_run run;
+    int found;
+};
+
+static int next_job(struct db *db, void *arg, struct err *e)
+{
+    struct next *n = arg;
+
+    n->found = job_next(db, &n->run, e);
+    return n->found < 0 ? -1 : 0;
+}
+
+/* One waiting job gets its slot: true when there may be more to do. */
+static bool place_one(struct dispatcher *d)
+{
+    scoped(err_clear) struct err e = { 0 };
+    struct next next = { 0 };
+
+    if (count(d, true) >= d->slots || d->retry)
+        return false;
+    if (store_read(d->engine->store, next_job, &next, &e) < 0) {
+        log_event(LOG_ERROR, "job.next_failed", F_TEXT("error", e.msg));
+        return false;
+    }
+    if (!next.found)
+        return false;
+
+    mem_free(d->warm_layer);
+    d->warm_layer = mem_text(next.run.layer);
+    struct slot *s = free_slot(d, next.run.layer);
+    if (!s) {
+        make_room(d, next.run.layer);
+        s = start(d, next.run.layer);
+    }
+    if (!s) {
+        job_run_done(&next.run);
+        return false;
+    }
+    slot_reserve(s, &next.run);
+    if (slot_state(s) == SLOT_READY) {
+        run(d, s);
+        return true;
+    }
+    struct begin b = { d, slot_job(s), JOB_COLD, NULL, NULL, 0 };
+    if (store_write(d->engine->store, begin, &b, &e) < 0 || b.begun == 0)
+        slot_kill(s); /* cancelled meanwhile, or its row stays queued for another try */
+    return true;
+}
+
+static void keep_warm(struct dispatcher *d)
+{
+    int64_t idle = count(d, false);
+    int64_t want = d->engine->settings->warm_slots;
+
+    while (idle < want && !d->retry && start(d, idle == 0 ? d->warm_layer : NULL))
+        idle++;
+}
+
+static void dispatch(struct dispatcher *d)
+{
+    if (d->engine->draining) {
+        note(d);
+        return;
+    }
+    if (d->working) {
+        d->again = true;
+        return;
+    }
+    d->working = true;
+    do {
+        d->again = false;
+        while (place_one(d))
+            continue;
+    } while (d->again);
+    keep_warm(d);
+    d->working = false;
+    note(d);
+}
+
+void dispatcher_wake(struct dispatcher *d)
+{
+    dispatch(d);
+}
+
+/* ---- ending ---- */
+
+static void cancel_one(void *arg, const char *id)
+{
+    struct dispatcher *d = arg;
+
+    for (struct place *p = d->places; p; p = p->next) {
+        const struct job_run *job = slot_job(p->slot);
+        if (job && strcmp(job->id.text, id) == 0)
+            slot_cancel(p->slot);
+    }
+}
+
+static int cancelled(struct db *db, void *arg, struct err *e)
+{
+    return job_each_cancelled(db, cancel_one, arg, e);
+}
+
+void dispatcher_cancel(struct dispatcher *d)
+{
+    scoped(err_clear) struct err e = { 0 };
+
+    if (store_read(d->engine->store, cancelled, d, &e) < 0)
+        log_event(LOG_ERROR, "job.cancel_failed", F_TEXT("error", e.msg));
+}
+
+void dispatcher_drain(struct dispatcher *d)
+{
+    for (struct place *p = d->places; p; p = p->next) {
+        if (!slot_job(p->slot))
+            slot_kill(p->slot);
+    }
+    note(d);
+}
+
+struct dispatcher *dispatcher_new(struct engine *e)
+{
+    struct dispatcher *d = mem_new(sizeof *d);
+
+    d->engine = e;
+    d->slots = e->settings->job_slots ? e->settings->job_slots : default_slots();
+    return d;
+}
+
+/* Jobs that still run after the drain end here; a job is never left without an outcome. */
+void dispatcher_free(struct dispatcher *d)
+{
+    if (!d)
+        return;
+    while (d->places) {
+        struct place *p = d->places;
+        d->places = p->next;
+        const struct job_run *job = slot_job(p->slot);
+        if (job && slot_state(p->slot) == SLOT_RUNNING)
+            settle(d, job,
+                   &(struct job_outcome){
+                       .status = JOB_FAILED,
+                       .error = "WORKER_LOST: the server was stopped while this job ran" });
+        slot_free(p->slot);
+        mem_free(p);
+    }
+    timer_free(d->retry);
+    mem_free(d->warm_layer);
+    mem_free(d);
+}

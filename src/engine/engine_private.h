@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the parts of the engine share. All of it belongs to the engine's thread but `state`.
+ */
+#ifndef ENGINE_PRIVATE_H
+#define ENGINE_PRIVATE_H
+
+#include "base/loop.h"
+#include "engine/engine.h"
+
+#include <pthread.h>
+
+struct builder;
+struct dispatcher;
+struct sweeper;
+
+struct engine {
+    struct engine_options with;
+    const struct settings *settings;
+    struct store *store;
+    struct loop *loop;
+    int64_t epoch;
+    bool draining;
+    struct builder *builder;
+    struct dispatcher *dispatcher;
+    struct sweeper *sweeper;
+
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t drained;
+    struct engine_state state;
+    bool is_drained;
+};
+
+struct builder *builder_new(struct engine *e);
+void builder_wake(struct builder *b); /* there may be something to build */
+void builder_free(struct builder *b);
+
+struct dispatcher *dispatcher_new(struct engine *e);
+void dispatcher_wake(struct dispatcher *d);   /* there may be a job to run */
+void dispatcher_cancel(struct dispatcher *d); /* somebody asked for the end of a job */
+void dispatcher_drain(struct dispatcher *d);
+void dispatcher_free(struct dispatcher *d);
+
+struct sweeper *sweeper_new(struct engine *e);
+void sweeper_free(struct sweeper *s);
+
+/* The dispatcher says how many jobs run; draining ends with none. */
+void engine_note_slots(struct engine *e, int slots, int busy, int ready);
+void engine_note_builds(struct engine *e, int building);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/lines.h"
+
+#include "base/buf.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+struct lines {
+    int fd;
+    size_t longest;
+    struct lines_user user;
+    struct watch *watch;
+    struct buf held; /* the start of a line whose end has not come */
+    size_t searched; /* of it, known to hold no newline */
+    bool ended;
+    bool *freed; /* set while a callback runs, so that it may free us */
+};
+
+/* How many bytes the character at `s` takes, 0 when it is not UTF-8. */
+static size_t character(const unsigned char *s, size_t n)
+{
+    size_t more = s[0] < 0x80   ? 0
+                  : s[0] < 0xc2 ? 9
+                  : s[0] < 0xe0 ? 1
+                  : s[0] < 0xf0 ? 2
+                  : s[0] < 0xf5 ? 3
+                                : 9;
+
+    if (more == 9 || more >= n)
+        return 0;
+    for (size_t i = 1; i <= more; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+        return 0; /* longer than need be, a surrogate, or beyond U+10FFFF */
+    return more + 1;
+}
+
+void text_make_valid(char *text, size_t n)
+{
+    unsigned char *at = (unsigned char *)text;
+
+    for (size_t i = 0; i < n;) {
+        size_t size = at[i] == '\0' ? 0 : character(at + i, n - i);
+        if (size == 0) {
+            at[i] = '?';
+            size = 1;
+        }
+        i += size;
+    }
+}
+
+/* False when the callback has freed us. */
+static bool give(struct lines *l, size_t n, bool cut)
+{
+    bool freed = false;
+    scoped(mem_free) char *text = mem_text_n(l->held.data, n);
+
+    l->freed = &freed;
+    l->user.line(l->user.arg, text, n, cut);
+    if (freed)
+        return false;
+    l->freed = NULL;
+    return true;
+}
+
+static bool give_lines(struct lines *l)
+{
+    while (l->searched < l->held.n) {
+        const char *end = memchr(l->held.data + l->searched, '\n', l->held.n - l->searched);
+        size_t n = end ? (size_t)(end - l->held.data) : l->held.n;
+        bool cut = n > l->longest;
+
+        if (!end && !cut) {
+            l->searched = l->held.n;
+            return true;
+        }
+        if (cut)
+            n = l->longest;
+        if (!give(l, n, cut))
+            return false;
+        buf_drop(&l->held, cut ? n : n + 1);
+        l->searched = 0;
+    }
+    return true;
+}
+
+static void end(struct lines *l)
+{
+    if (l->ended)
+        return;
+    l->ended = true;
+    watch_free(take(l->watch));
+    if (l->held.n > 0 && !give(l, l->held.n, false))
+        return;
+    l->user.end(l->user.arg);
+}
+
+/* Reads once: 1 when there may be more, 0 when there is none for now, -1 when it is all over. */
+static int read_some(struct lines *l)
+{
+    char *to = buf_reserve(&l->held, 64 * 1024);
+    ssize_t n = read(l->fd, to, 64 * 1024);
+
+    if (n < 0)
+        return errno == EINTR ? 1 : errno == EAGAIN ? 0 : -1;
+    buf_grew(&l->held, (size_t)n);
+    return n == 0 ? -1 : 1;
+}
+
+static void on_readable(void *arg, uint32_t events)
+{
+    struct lines *l = arg;
+
+    (void)events;
+    int more = read_some(l);
+    if (!give_lines(l))
+        return;
+    if (more < 0)
+        end(l);
+}
+
+struct lines *lines_new(struct loop *loop, int fd, size_t longest, const struct lines_user *user)
+{
+    struct lines *l = mem_new(sizeof *l);
+
+    l->fd = fd;
+    l->longest = longest;
+    l->user = *user;
+    l->watch = loop_watch(loop, fd, EPOLLIN, on_readable, l);
+    return l;
+}
+
+void lines_finish(struct lines *l)
+{
+    while (!l->ended) {
+        int more = read_some(l);
+        if (!give_lines(l))
+            return;
+        if (more <= 0) {
+            end(l);
+            return;
+        }
+    }
+}
+
+void lines_free(struct lines *l)
+{
+    if (!l)
+        return;
+    if (l->freed)
+        *l->freed = true;
+    watch_free(l->watch);
+    fd_close(l->fd);
+    buf_done(&l->held);
+    mem_free(l);
+}

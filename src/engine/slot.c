@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/slot.h"
+
+#include "base/bounds.h"
+#include "base/log.h"
+#include "engine/box.h"
+#include "engine/feed.h"
+#include "engine/job_log.h"
+
+enum {
+    WARM_MS = 60000, /* Node and Chromium start within 2 s; a machine under load gets patience */
+    MERCY_MS = 500,  /* between SIGTERM and SIGKILL */
+    TOKEN_BYTES = 32,
+};
+
+struct slot {
+    struct engine *engine;
+    struct slot_user user;
+    enum slot_state state;
+    char *layer;
+    struct box *box;
+    struct feed *bundle; /* descriptor 4 */
+    bool has_job;
+    struct job_run run;
+    struct job_logger log;
+    struct timer *mercy;
+    msec_t started;
+    bool cancelled, outcome_told, ready_told;
+};
+
+/* ---- outcomes ---- */
+
+static void tell_outcome(struct slot *s, const struct slot_outcome *o)
+{
+    if (s->outcome_told)
+        return;
+    s->outcome_told = true;
+    s->user.outcome(s->user.arg, s, o);
+}
+
+static void tell_failed(struct slot *s, const char *error)
+{
+    tell_outcome(s, &(struct slot_outcome){ .outcome = { .status = JOB_FAILED, .error = error } });
+}
+
+static void tell_cancelled(struct slot *s)
+{
+    tell_outcome(s, &(struct slot_outcome){
+                        .outcome = { .status = JOB_CANCELLED, .error = "Cancelled on request" } });
+}
+
+/* No verdict came out of the box: what the kernel says is the truth. */
+static void tell_end(struct slot *s, const struct box_end *end)
+{
+    scoped(mem_free) char *why = NULL;
+
+    if (s->cancelled) {
+        tell_cancelled(s);
+        return;
+    }
+    if (end->timed_out)
+        why = mem_format("Timed out after %lld s", (long long)s->run.timeout_ms / 1000);
+    else if (end->exit->step)
+        why = mem_format("sandbox unavailable: %s: %s. See `impresario doctor`", end->exit->step,
+                         end->exit->detail ? end->exit->detail : "no reason known");
+    else if (end->bad_frame)
+        why =
+            mem_text("The job's process reported something too large or malformed, and was ended");
+    else if (end->exit->out_of_memory)
+        why = mem_format("The job needed more than its %lld MiB of memory, and was ended",
+                         (long long)s->engine->settings->job_memory_mib);
+    else if (end->exit->exited)
+        why = mem_format("The job's process exited before it finished, with status %d",
+                         end->exit->status);
+    else
+        why = mem_format("The job's process was ended by signal %d before it finished",
+                         end->exit->signal);
+    tell_failed(s, why);
+}
+
+static void on_result(struct slot *s, const json_t *frame)
+{
+    scoped(mem_free) char *result =
+        json_dumps(json_object_get(frame, "result"), JSON_COMPACT | JSON_ENCODE_ANY);
+
+    if (!result)
+        tell_failed(s, "The job's process reported a result that is no JSON");
+    else if (strlen(result) > LIMIT_RESULT)
+        tell_failed(s, "The handler returned more than 5 MiB of JSON");
+    else
+        tell_outcome(
+            s, &(struct slot_outcome){ .outcome = { .status = JOB_COMPLETED, .result = result } });
+}
+
+/* Cuts at a character. */
+static char *bounded(const char *text, size_t most)
+{
+    size_t n = text ? strlen(text) : 0;
+
+    if (n <= most)
+        return mem_text(text);
+    while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80)
+        most--;
+    return mem_text_n(text, most);
+}
+
+static void on_error(struct slot *s, const json_t *frame)
+{
+    const char *said = json_text(frame, "error");
+    scoped(mem_free) char *error = bounded(
+        said && *said ? said : "The handler threw nothing that can be shown", LIMIT_JOB_ERROR);
+    scoped(mem_free) char *stack = bounded(json_text(frame, "stack"), LIMIT_JOB_ERROR);
+
+    if (s->cancelled) {
+        tell_cancelled(s);
+        return;
+    }
+    tell_outcome(s, &(struct slot_outcome){
+                        .outcome = { .status = JOB_FAILED, .error = error, .mapped_stack = stack },
+                        .screenshot = json_text(frame, "screenshot"),
+                        .html = json_text(frame, "html") });
+}
+
+/* ---- the box ---- */
+
+static void on_log(struct slot *s, const json_t *frame)
+{
+    const char *level = json_text(frame, "level");
+    const char *message = json_text(frame, "message");
+    bool known = level && (strcmp(level, "warn") == 0 || strcmp(level, "error") == 0);
+    scoped(mem_free) char *text = bounded(message, LIMIT_LOG_LINE);
+
+    if (text)
+        job_say(&s->log, known ? level : "info", text);
+}
+
+static void on_phase(struct slot *s, const json_t *frame)
+{
+    static const char *const said[][2] = {
+        { "page_opened", "Page opened" },
+        { "handler_started", "Handler started" },
+        { "handler_returned", "Handler returned" },
+    };
+    const char *name = json_text(frame, "name");
+
+    for (size_t i = 0; name && i < n_items(said); i++) {
+        if (strcmp(name, said[i][0]) == 0)
+            job_say(&s->log, "info", said[i][1]);
+    }
+}
+
+static void on_frame(void *arg, const char *type, const json_t *frame)
+{
+    struct slot *s = arg;
+
+    if (s->state == SLOT_WARMING && strcmp(type, "ready") == 0) {
+        s->state = SLOT_READY;
+        if (!s->has_job)
+            box_limit(s->box, INT64_MAX / 2);
+        log_event(LOG_DEBUG, "slot.ready",
+                  F_INT("after_ms", clock_steady(store_env(s->engine->store)->clock) - s->started));
+        s->user.ready(s->user.arg, s);
+        return;
+    }
+    if (s->state != SLOT_RUNNING)
+        return;
+    if (strcmp(type, "log") == 0) {
+        on_log(s, frame);
+    } else if (strcmp(type, "phase") == 0) {
+        on_phase(s, frame);
+    } else if (strcmp(type, "result") == 0) {
+        on_result(s, frame);
+        box_kill(s->box);
+    } else if (strcmp(type, "error") == 0) {
+        on_error(s, frame);
+        box_kill(s->box);
+    }
+}
+
+static void on_line(void *arg, const char *stream, const char *text)
+{
+    struct slot *s = arg;
+
+    if (s->state == SLOT_RUNNING)
+        job_say(&s->log, strcmp(stream, "stderr") == 0 ? "error" : "info", text);
+    else
+        log_event(LOG_DEBUG, "slot.said", F_TEXT("stream", stream), F_TEXT("text", text));
+}
+
+static void on_end(void *arg, const struct box_end *end)
+{
+    struct slot *s = arg;
+    scoped(mem_free) char *why = NULL;
+
+    if (s->has_job && !s->outcome_told)
+        tell_end(s, end);
+    else if (s->state != SLOT_RUNNING)
+        why = mem_format("%s: %s",
+                         end->exit->step  ? end->exit->step
+                         : end->timed_out ? "it took too long to start"
+                                          : "it ended before it was used",
+                         end->exit->detail ? end->exit->detail : "no reason known");
+    s->state = SLOT_ENDED;
+    s->user.ended(s->user.arg, s, why);
+}
+
+int slot_start(struct engine *e, const char *layer, const struct slot_user *user, struct slot **out,
+               struct err *err)
+{
+    const struct plan_limits limits = {
+        .net = PLAN_NET_HOST,
+        .memory_mib = (int)e->settings->job_memory_mib,
+        .pids = 1024,
+        .work_mib = (int)e->settings->job_disk_mib,
+        .browser = true,
+    };
+    static const struct box_user callbacks = { on_frame, on_line, on_end, NULL };
+    scoped(plan_free) struct plan *plan = plan_new("job", &limits);
+    scoped(slot_free) struct slot *s = mem_new(sizeof *s);
+    struct box_user box_user = callbacks;
+    int read_end;
+
+    s->engine = e;
+    s->user = *user;
+    s->layer = mem_text(layer);
+    s->started = clock_steady(store_env(e->store)->clock);
+    plan_env_runtime(plan);
+    plan_arg(plan, PLAN_NODE);
+    plan_arg(plan, PLAN_RUNNER "/slot.mjs");
+    if (layer) {
+        scoped(mem_free) char *path = mem_format("%s/layers/%s", e->settings->data, layer);
+        plan_bind_ro(plan, path, PLAN_MODULES);
+    }
+    if (feed_new(e->loop, &s->bundle, &read_end, err) < 0)
+        return -1;
+    plan_fd(plan, read_end, 4);
+    box_user.arg = s;
+    const struct box_spec spec = { .spawner = e->with.spawner,
+                                   .loop = e->loop,
+                                   .plan = take(plan),
+                                   .time_limit = WARM_MS,
+                                   .out_file = -1 };
+    if (box_start(&spec, &box_user, &s->box, err) < 0)
+        return -1;
+    *out = take(s);
+    return 0;
+}
+
+void slot_free(struct slot *s)
+{
+    if (!s)
+        return;
+    timer_free(s->mercy);
+    box_free(s->box);
+    feed_free(s->bundle);
+    job_run_done(&s->run);
+    mem_free(s->layer);
+    mem_free(s);
+}
+
+/* ---- a job in it ---- */
+
+enum slot_state slot_state(const struct slot *s)
+{
+    return s->state;
+}
+
+const char *slot_layer(const struct slot *s)
+{
+    return s->layer;
+}
+
+struct job_run *slot_job(struct slot *s)
+{
+    return s->has_job ? &s->run : NULL;
+}
+
+void slot_reserve(struct slot *s, struct job_run *run)
+{
+    s->run = *run;
+    *run = (struct job_run){ 0 };
+    s->has_job = true;
+    s->log = (struct job_logger){ s->engine->store, s->run.id, 0 };
+    box_limit(s->box, s->run.timeout_ms);
+}
+
+/* What helpers inside the job call this server with. No route takes it yet; one that does will know
+ * its digest. */
+static json_t *job_auth(struct slot *s)
+{
+    unsigned char secret[TOKEN_BYTES];
+    char token[2 * TOKEN_BYTES + 1];
+
+    if (!json_bool(s->run.launch, "inject_job_auth", false))
+        return json_null();
+    rng_fill(store_env(s->engine->store)->rng, secret, sizeof secret);
+    hex_text(secret, sizeof secret, token);
+    return json_pack("{s:s,s:s,s:s}", "apiUrl", s->engine->with.public_url, "token", token, "jobId",
+                     s->run.id.text);
+}
+
+static void copy_member(json_t *to, const json_t *from, const char *name)
+{
+    json_t *value = json_object_get(from, name);
+
+    if (value)
+        json_object_set(to, name, value);
+    else
+        json_object_set_new(to, name, json_null());
+}
+
+void slot_run(struct slot *s, const json_t *credentials, const json_t *missing)
+{
+    scoped(json_decref) json_t *frame = json_object();
+    scoped(err_clear) struct err e = { 0 };
+    int fd = blob_open(s->engine->with.blobs, s->run.blob_key, &e);
+
+    s->state = SLOT_RUNNING;
+    if (fd < 0) {
+        tell_failed(s, "The deployment's code could not be read; see the server's log");
+        log_event(LOG_ERROR, "job.no_bundle", F_TEXT("job", s->run.id.text),
+                  F_TEXT("error", e.msg));
+        box_kill(s->box);
+        return;
+    }
+    feed_file(s->bundle, fd);
+    json_object_set_new(frame, "t", json_string("run"));
+    json_object_set_new(frame, "job_id", json_string(s->run.id.text));
+    json_object_set_new(frame, "workflow", json_string(s->run.workflow));
+    json_object_set_new(frame, "entry", json_string(s->run.entry));
+    json_object_set_new(frame, "kind", json_string(s->run.kind));
+    json_object_set(frame, "params", s->run.params);
+    json_object_set(frame, "credentials", (json_t *)(uintptr_t)credentials);
+    json_object_set(frame, "declared_missing", (json_t *)(uintptr_t)missing);
+    json_object_set_new(frame, "job_auth", job_auth(s));
+    copy_member(frame, s->run.launch, "start_url");
+    copy_member(frame, s->run.launch, "viewport");
+    copy_member(frame, s->run.launch, "source_files");
+    json_object_set_new(frame, "headless",
+                        json_boolean(json_bool(s->run.launch, "headless", false)));
+    json_object_set_new(frame, "timeout_ms", json_integer(s->run.timeout_ms));
+    box_send(s->box, frame);
+}
+
+static void no_mercy(void *arg)
+{
+    struct slot *s = arg;
+
+    s->mercy = NULL;
+    box_kill(s->box);
+}
+
+void slot_cancel(struct slot *s)
+{
+    if (s->cancelled || s->outcome_told)
+        return;
+    s->cancelled = true;
+    box_terminate(s->box);
+    s->mercy = loop_timer(s->engine->loop, MERCY_MS, no_mercy, s);
+}
+
+void slot_kill(struct slot *s)
+{
+    box_kill(s->box);
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The server from start to end: its parts are started in the order in which they lean on each other
+ * and stopped in the opposite one.
+ *
+ * The spawner comes first, because it must be made before there are threads, and the listener last,
+ * because nobody may be answered before what an earlier server left behind has been put right.
+ */
+#include "serve.h"
+
+#include "api/api.h"
+#include "base/log.h"
+#include "base/settings.h"
+#include "cli/cli.h"
+#include "domain/key.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct server {
+    struct settings settings;
+    int lock; /* of the data directory */
+    struct spawner *spawner;
+    struct store *store;
+    struct blobs *blobs;
+    struct sealer *sealer;
+    struct engine *engine;
+    struct api *api;
+    struct http *http;
+    char *address; /* of the listener, without the port */
+    long port;
+    char *public_url;
+    char *program;
+};
+
+static void print_help(void)
+{
+    printf("Usage: impresario serve [options]\n\n"
+           "Runs the server until SIGTERM or SIGINT, then lets running jobs end.\n"
+           "Prints `listening on http://ADDR:PORT` when it accepts requests.\n\n"
+           "Options (each also as IMPRESARIO_NAME in the environment, or in --config FILE):\n\n");
+    settings_print_table(stdout, SETTINGS_HELP);
+}
+
+/* ---- the parts ---- */
+
+static int open_data(struct server *s, struct err *e)
+{
+    const char *data = s->settings.data;
+    scoped(mem_free) char *lock = mem_format("%s/lock", data);
+
+    if (mkdir(data, 0700) < 0 && errno != EEXIST)
+        return err_set_errno(e, ERR_IO, errno, "make the data directory %s", data);
+    s->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (s->lock < 0)
+        return err_set_errno(e, ERR_IO, errno, "open %s", lock);
+    if (flock(s->lock, LOCK_EX | LOCK_NB) < 0)
+        return err_set(e, ERR_CONFLICT,
+                       "another server uses the data directory %s: stop it, or choose another one "
+                       "with --data",
+                       data);
+    return 0;
+}
+
+static void parse_listen(struct server *s)
+{
+    const char *listen = s->settings.listen;
+    const char *colon = strrchr(listen, ':');
+    size_t n = (size_t)(colon - listen);
+    bool bracketed = n >= 2 && listen[0] == '[' && listen[n - 1] == ']';
+
+    s->address = bracketed ? mem_text_n(listen + 1, n - 2) : mem_text_n(listen, n);
+    s->port = strtol(colon + 1, NULL, 10);
+}
+
+/* "http://127.0.0.1:8080"; a wildcard is reached by loopback. */
+static char *url_of(const struct server *s, long port)
+{
+    bool v6 = strchr(s->address, ':') != NULL;
+
+    return mem_format(v6 ? "http://[%s]:%ld" : "http://%s:%ld", s->address, port);
+}
+
+static char *own_program(void)
+{
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+
+    return n > 0 ? mem_text_n(path, (size_t)n) : mem_text("/proc/self/exe");
+}
+
+static int start_store(struct server *s, struct err *e)
+{
+    scoped(mem_free) char *key = mem_format("%s/master.key", s->settings.data);
+    const char *chosen = s->settings.master_key_file;
+
+    return store_open(&env_real, s->settings.data, &s->store, e) < 0 ||
+                   blobs_open(&env_real, s->settings.data, &s->blobs, e) < 0 ||
+                   sealer_open(&env_real, chosen ? chosen : key, !chosen, &s->sealer, e) < 0
+               ? -1
+               : 0;
+}
+
+static int start_spawner(struct server *s, struct err *e)
+{
+    s->program = own_program();
+    const struct spawner_options options = {
+        .program = s->program,
+        .runner_dir = s->settings.runner,
+        .data_dir = s->settings.data,
+        .sandbox_uid = (uid_t)s->settings.sandbox_uid,
+    };
+
+    return spawner_start(&options, &s->spawner, e);
+}
+
+static int start_engine(struct server *s, struct err *e)
+{
+    const struct engine_options options = {
+        .settings = &s->settings,
+        .store = s->store,
+        .blobs = s->blobs,
+        .sealer = s->sealer,
+        .spawner = s->spawner,
+        .public_url = s->public_url,
+    };
+
+    return engine_start(&options, &s->engine, e);
+}
+
+static int start_http(struct server *s, struct err *e)
+{
+    const struct api_options options = {
+        .settings = &s->settings,
+        .store = s->store,
+        .blobs = s->blobs,
+        .sealer = s->sealer,
+        .engine = s->engine,
+        .sandbox = "host network",
+    };
+    const struct http_options http = {
+        .address = s->address,
+        .port = (uint16_t)s->port,
+        .drain_seconds = (unsigned)s->settings.drain_seconds,
+    };
+
+    return api_start(&options, &s->api, e) < 0 ||
+                   http_start(&http, api_service(s->api), &s->http, e) < 0
+               ? -1
+               : 0;
+}
+
+static int start(struct server *s, struct err *e)
+{
+    parse_listen(s);
+    s->public_url = s->settings.public_url ? mem_text(s->settings.public_url) : url_of(s, s->port);
+    return open_data(s, e) < 0 || start_spawner(s, e) < 0 || start_store(s, e) < 0 ||
+                   start_engine(s, e) < 0 || start_http(s, e) < 0
+               ? -1
+               : 0;
+}
+
+/* Also what start() left half done. */
+static void stop(struct server *s)
+{
+    if (s->api)
+        api_stop(s->api);
+    engine_stop(s->engine);
+    store_close(s->store);
+    http_stop(s->http);
+    api_free(s->api);
+    spawner_free(s->spawner);
+    sealer_close(s->sealer);
+    blobs_close(s->blobs);
+    fd_close(s->lock);
+    mem_free(s->address);
+    mem_free(s->public_url);
+    mem_free(s->program);
+    settings_done(&s->settings);
+}
+
+/* ---- the command ---- */
+
+static void setup_log(const struct settings *s)
+{
+    enum log_level least = LOG_INFO;
+    bool terminal = isatty(STDERR_FILENO) == 1;
+
+    (void)log_level_parse(s->log_level, &least);
+    log_setup(least,
+              strcmp(s->log_format, "auto") == 0 ? !terminal : strcmp(s->log_format, "json") == 0);
+    for (size_t i = 0; i < s->warnings.n; i++)
+        log_event(LOG_WARN, "settings.odd", F_TEXT("what", s->warnings.items[i]));
+}
+
+/* Every connection and every box costs descriptors; ask for what the system allows. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* The signals that end us are blocked in all threads, and waited for in this one. */
+static void block_signals(sigset_t *ends)
+{
+    sigemptyset(ends);
+    sigaddset(ends, SIGTERM);
+    sigaddset(ends, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, ends, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+static int run(struct server *s, const sigset_t *ends, struct err *e)
+{
+    int signal_number;
+
+    if (start(s, e) < 0)
+        return -1;
+    scoped(mem_free) char *url = url_of(s, http_port(s->http));
+    printf("listening on %s\n", url);
+    (void)fflush(stdout);
+    log_event(LOG_INFO, "server.listening", F_TEXT("url", url), F_TEXT("data", s->settings.data),
+              F_TEXT("version", IMPRESARIO_VERSION));
+    if (sigwait(ends, &signal_number) != 0)
+        return err_set(e, ERR_INTERNAL, "waiting for signals failed");
+
+    log_event(LOG_INFO, "server.draining", F_INT("signal", signal_number));
+    api_drain(s->api);
+    engine_drain(s->engine);
+    http_drain(s->http);
+    return 0;
+}
+
+int serve_main(int argc, char **argv)
+{
+    struct server s = { .lock = -1 };
+    scoped(err_clear) struct err e = { 0 };
+    sigset_t ends;
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            print_help();
+            return EXIT_FINE;
+        }
+    }
+    if (settings_load(&s.settings, &argc, argv, environ, &e) < 0) {
+        fprintf(stderr, "impresario: %s\n", e.msg);
+        return EXIT_USAGE;
+    }
+    if (argc > 1) {
+        fprintf(stderr, "impresario serve: \"%s\" is no option; see impresario serve --help\n",
+                argv[1]);
+        return EXIT_USAGE;
+    }
+    setup_log(&s.settings);
+    raise_descriptors();
+    block_signals(&ends);
+    int r = run(&s, &ends, &e);
+    if (r < 0)
+        log_event(LOG_ERROR, "server.failed", F_TEXT("error", e.msg));
+    stop(&s);
+    if (r == 0)
+        log_event(LOG_INFO, "server.stopped");
+    return r < 0 ? EXIT_OUTCOME : EXIT_FINE;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The commands that need the server's own parts.
+ */
+#ifndef SERVE_H
+#define SERVE_H
+
+int serve_main(int argc, char **argv);  /* impresario serve */
+int key_main(int argc, char **argv);    /* impresario key create|list|revoke */
+int routes_main(int argc, char **argv); /* impresario routes: the API described */
+
+#endif
