@@ -97,6 +97,7 @@ function packageResolver(root, manifest, log) {
         const inside = found.errors.length === 0 && !found.external && relative(root, found.path);
         if (!inside || inside.startsWith("..") || inside.split(sep).includes("node_modules"))
             return null;
+        if (/\.d\.[cm]?ts$/.test(inside)) return null; /* types for an editor */
         return { path: found.path };
     }
 
@@ -106,11 +107,12 @@ function packageResolver(root, manifest, log) {
         if (args.importer.startsWith(runner + sep)) return undefined;
         if (/^[a-z][a-z0-9+.-]*:/i.test(args.path)) return undefined;
 
+        if (args.path === "impresario") return { path: join(runner, "impresario", "index.mjs") };
+
         const own = await ownFile(build, args);
         if (own !== null) return own;
 
         const name = packageName(args.path);
-        if (args.path === "impresario") return { path: join(runner, "impresario", "index.mjs") };
         if (name !== "impresario" && PROVIDED.has(name)) return { path: args.path, external: true };
         if (manifest.dependencies[name] !== undefined) return { path: args.path, external: true };
 

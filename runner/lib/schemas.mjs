@@ -24,7 +24,7 @@ async function converter() {
 let loaded;
 
 /**
- * @param {unknown} schema what a workflow has as `inputSchema` or `outputSchema`
+ * @param {any} schema what a workflow has as `inputSchema` or `outputSchema`
  * @param {string} what for the log, as in: input schema of "x"
  * @returns {Promise<object | null>} null when there is none or JSON Schema cannot express it
  */
@@ -32,6 +32,8 @@ export async function toJSONSchema(schema, what, log) {
     if (schema === undefined || schema === null) return null;
 
     try {
+        /* Newer schemas bring the converter of their own zod with them. */
+        if (typeof schema.toJSONSchema === "function") return schema.toJSONSchema();
         loaded ??= converter();
         return (await loaded)(schema);
     } catch (error) {

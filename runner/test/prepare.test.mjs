@@ -182,6 +182,26 @@ test("an author's own require and __dirname do not collide with those of the bun
     );
 });
 
+test("paths that give an editor its types do not disturb the build", async () => {
+    const { bundle } = await prepared({
+        "package.json": manifest({ dependencies: { ms: "2" } }),
+        "tsconfig.json": JSON.stringify({
+            compilerOptions: {
+                paths: { impresario: ["./t/impresario.d.ts"], ms: ["./t/ms.d.ts"] },
+            },
+        }),
+        "t/impresario.d.ts": "export declare function workflow(...a: any[]): any;",
+        "t/ms.d.ts": "declare const ms: any; export default ms;",
+        "index.ts":
+            'import ms from "ms";\nimport { workflow } from "impresario";\nexport default workflow("w", ms);',
+    });
+    const code = execFileSync("tar", ["-xO", "./index.impresario.mjs"], {
+        input: bundle,
+    }).toString();
+    assert.match(code, /from "ms";/);
+    assert.match(code, /libretto\.workflow/);
+});
+
 test("undeclared zod is built in with a word in the log; impresario always is", async () => {
     const { log, dependencies } = await prepared({
         "package.json": manifest(),

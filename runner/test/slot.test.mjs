@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
+import { writeStandIn } from "../lib/standin.mjs";
 import { bootstrapArtifact } from "./support/bootstrap.mjs";
 import { makeBox, openSlot, runWorkflow } from "./support/box.mjs";
 
@@ -202,6 +203,23 @@ test("acceptance 12: a declared credential that is not stored leaves a warning",
     );
     assert.deepEqual(succeeded(ran), { credentials: {} });
     assert.match(messages(ran, "warn")[0], /"pass", which is not stored/);
+});
+
+test("a bootstrap of the generation that requires libretto runs on the stand-in", async () => {
+    const files = bootstrapArtifact({
+        modules: {
+            "index.ts":
+                'const { workflow } = require("libretto");\n' +
+                'exports.a = workflow("a", async () => "ran");',
+        },
+        workflows: [{ name: "a" }],
+        dependencies: { libretto: "^0.1" },
+        imports: 'import { workflow } from "libretto";',
+        stripsJobAuth: false,
+    });
+    boxes.push(makeBox(files));
+    writeStandIn(`${boxes.at(-1).work}/node_modules`);
+    assert.equal(succeeded(await runWorkflow(boxes.at(-1), "a", { entry: "index.js" })), "ran");
 });
 
 test("input that the schema refuses fails with the runtime's message, before the handler", async () => {
