@@ -63,7 +63,7 @@ static int read_text(const char *path, struct buf *out)
 static int write_text(const char *dir, const char *file, const char *text)
 {
     scoped(mem_free) char *path = mem_format("%s/%s", dir, file);
-    scoped(fd_close) int fd = open(path, O_WRONLY | O_CLOEXEC);
+    scoped(fd_close) int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 
     return fd < 0 || write(fd, text, strlen(text)) < 0 ? -1 : 0;
 }

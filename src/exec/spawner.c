@@ -171,19 +171,18 @@ static void read_ready(struct spawner *s, const json_t *message)
 {
     json_t *missing = json_object_get(message, "missing");
     struct spawner_limits *l = &s->limits;
-    scoped(buf_done) struct buf why = { 0 };
     const char *name;
     json_t *reason;
 
     *l = (struct spawner_limits){ .memory = !json_text(missing, "memory"),
                                   .pids = !json_text(missing, "pids"),
                                   .cpu = !json_text(missing, "cpu") };
+    /* The first reason stands for all: they are of one kind on any one machine. */
     json_object_foreach(missing, name, reason)
     {
-        if (json_is_string(reason))
-            buf_format(&why, "%s%s: %s", why.n ? "; " : "", name, json_string_value(reason));
+        if (json_is_string(reason) && !l->why[0])
+            (void)snprintf(l->why, sizeof l->why, "%s", json_string_value(reason));
     }
-    (void)snprintf(l->why, sizeof l->why, "%.*s", (int)sizeof l->why - 1, buf_str(&why));
     s->ready = true;
     s->restart_ms = RESTART_FIRST_MS;
 }

@@ -272,7 +272,7 @@ static void a_program_can_be_asked_to_end(void **state)
     struct run r;
 
     run_start(&r, *state,
-              shell(&plain, "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.01; done"));
+              shell(&plain, "trap 'echo bye; exit 3' TERM; echo up; sleep 1000 & wait"));
     run_wait(&r, "up");
     child_terminate(r.child);
     run_wait(&r, NULL);
