@@ -25,13 +25,17 @@ static inline size_t base64_room(size_t n)
     return n / 4 * 3 + 3;
 }
 
-/* Decodes n characters into `out`, which has base64_room(n), and says how many bytes that were;
- * -1 with ERR_INPUT ("not base64: ..., at character 17"). */
-must_use int base64_decode(struct base64 *b, const char *text, size_t n, uint8_t *out,
-                           size_t *n_out, struct err *e);
+/* Decodes up to n characters into `out`, which has base64_room(n), and adds to `*n_out` how many
+ * bytes that were. Stops early at the first character that is not of an alphabet, and returns how
+ * many it took. This is the fast part; the other characters are for base64_put(). */
+size_t base64_run(struct base64 *b, const char *text, size_t n, uint8_t *out, size_t *n_out);
 
-/* The text has ended: gives the last 0 to 2 bytes, or says that it ended in the middle. */
-must_use int base64_finish(struct base64 *b, uint8_t out[static 2], size_t *n_out, struct err *e);
+/* Takes one character of any kind: `out` has room for 3 bytes. -1 with ERR_INPUT, such as
+ * "not base64: unexpected '!' at character 17" (counted from 0). */
+must_use int base64_put(struct base64 *b, char c, uint8_t *out, size_t *n_out, struct err *e);
+
+/* The text has ended: adds the last 0 to 2 bytes, or says that it ended in the middle. */
+must_use int base64_finish(struct base64 *b, uint8_t *out, size_t *n_out, struct err *e);
 
 /* Appends the standard alphabet with padding, in one line. Pieces whose lengths are multiples of
  * three may be encoded one after the other. */
