@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+# The menu: every task is one word. What a task needs is installed and built first.
+
+BUILD := build
+
+.PHONY: help setup build run test test-unit test-runner test-system check lint format asan tsan clang docs clean
+
+help: ## This list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing: Debian packages, pinned npm packages
+	@tools/setup
+
+build: setup ## Build build/impresario
+	@tools/build $(BUILD)
+
+run: build ## Start the server, deploy examples/, run a workflow, leave the server running
+	@tools/run
+
+test: build ## Build and run every test
+	@tools/test $(BUILD)
+
+check: setup lint clang asan tsan ## Format, linters, clang, sanitizers
+
+lint: build ## clang-format, clang-tidy, cppcheck, layers
+	@tools/lint $(BUILD)
+
+clang: setup ## The unit tests, built by clang
+	@CC=clang tools/build build-clang -Dwerror=true && meson test -C build-clang --quiet --suite unit
+
+asan: setup ## Every test, under the address and undefined sanitizers
+	@tools/build build-asan -Db_sanitize=address,undefined -Db_lundef=false && tools/test build-asan
+
+tsan: setup ## The system tests, under the thread sanitizer
+	@tools/build build-tsan -Db_sanitize=thread -Db_lundef=false && tools/test build-tsan system
+
+format: ## Format the C sources
+	@git ls-files 'src/*.[ch]' 'test/*.[ch]' | xargs clang-format -i
+
+docs: build ## Write docs/api.md and docs/settings.md from the tables in the program
+	@tools/docs $(BUILD)
+
+clean: ## Remove what was built; var/ and installed packages stay
+	@rm -rf build build-clang build-asan build-tsan
