@@ -45,7 +45,7 @@ async function install() {
         t: "installed",
         packages: packages.length,
         bytes,
-        lockfile: existsSync(lock) ? readFileSync(lock, "utf8") : null,
+        lockfile: packages.length > 0 && existsSync(lock) ? readFileSync(lock, "utf8") : null,
         missing_libretto: missingLibretto,
     };
 }

@@ -21,20 +21,31 @@ async function warmUp() {
     return { ...opened, unpacked };
 }
 
-try {
-    const slot = await warmUp();
-    const run = await receiveRun();
+/** A slot whose browser ends before its job comes is of no use, and says so at once. */
+function giveUp() {
+    fail(new Error("The browser ended before a job came"));
+}
 
-    if (run === null) process.exit(0);
-    await runJob(run, slot);
-} catch (error) {
+function fail(error) {
     send({
         t: "error",
         kind: "setup",
-        error: `The slot failed: ${error.stack}`,
+        error: `The slot failed: ${error.message}`,
         stack: null,
         screenshot: null,
         html: null,
     });
     process.exit(1);
+}
+
+try {
+    const slot = await warmUp();
+
+    slot.browser.once("disconnected", giveUp);
+    const run = await receiveRun();
+    if (run === null) process.exit(0);
+    slot.browser.off("disconnected", giveUp);
+    await runJob(run, slot);
+} catch (error) {
+    fail(error);
 }

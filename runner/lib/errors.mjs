@@ -19,6 +19,8 @@ const SHOWN_AS = [
     [place, shown],
 ]);
 
+const CAUSES_MOST = 3;
+
 /** No message and no stack shows where a box keeps its files. */
 export function withoutPlaces(text) {
     let clean = text;
@@ -47,19 +49,16 @@ function className(error) {
     return error.constructor?.name || "Error";
 }
 
-/** What came with the error as its reason, at most so deep. */
-export function causesOf(thrown, depth = 3) {
+/** What came with the error as its reason: its cause and theirs, or the errors that it gathers. */
+export function causesOf(thrown) {
     const causes = [];
     let current = thrown;
 
-    while (
-        causes.length < depth &&
-        isErrorLike(current) &&
-        current.cause !== undefined &&
-        current.cause !== null
-    ) {
+    while (causes.length < CAUSES_MOST && isErrorLike(current)) {
+        if (Array.isArray(current.errors)) causes.push(...current.errors);
+        if (current.cause === undefined || current.cause === null) break;
         current = current.cause;
         causes.push(current);
     }
-    return causes;
+    return causes.slice(0, CAUSES_MOST);
 }

@@ -3,6 +3,7 @@
 // Whole runs in a real Chromium with its sandbox on.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 import { writeStandIn } from "../lib/standin.mjs";
@@ -320,3 +321,27 @@ test("a slot whose server goes away ends by itself", async () => {
     const slot = await openSlot(boxes.at(-1));
     await slot.leave();
 });
+
+test("a slot whose browser ends before its job comes says so and ends", async () => {
+    boxes.push(makeBox({ "package.json": "{}" }));
+    const slot = await openSlot(boxes.at(-1));
+    process.kill(browserOf(slot.pid), "SIGKILL");
+
+    const last = await slot.lastWords();
+    assert.equal(last.kind, "setup");
+    assert.match(last.error, /browser ended before a job came/);
+});
+
+/** The process that runs Chromium, among the descendants of a box. */
+function browserOf(pid) {
+    for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+        .trim()
+        .split(" ")) {
+        if (child === "") continue;
+        if (readFileSync(`/proc/${child}/cmdline`, "utf8").startsWith("/usr/lib/chromium/chromium"))
+            return Number(child);
+        const below = browserOf(child);
+        if (below !== undefined) return below;
+    }
+    return undefined;
+}

@@ -159,6 +159,12 @@ export async function openSlot(box, { env = {} } = {}) {
     return {
         ready: first,
         kill: () => child.kill("SIGKILL"),
+        /** What the slot says last when nobody gives it a job. */
+        async lastWords() {
+            await closed;
+            return frames.at(-1);
+        },
+        pid: child.pid,
         /** Goes away without giving it a job; settles when the slot has ended. */
         leave() {
             child.stdio[4].destroy();
