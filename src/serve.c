@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/settings.h"
 #include "cli/cli.h"
-#include "domain/key.h"
+#include "domain/credential.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -96,16 +96,25 @@ static char *own_program(void)
     return n > 0 ? mem_text_n(path, (size_t)n) : mem_text("/proc/self/exe");
 }
 
+static int any_credential(struct db *db, void *arg, struct err *e)
+{
+    bool *any = arg;
+    int found = credential_any(db, e);
+
+    *any = found > 0;
+    return found < 0 ? -1 : 0;
+}
+
+/* A missing master key is made only while nothing is sealed: a new one would open none of it. */
 static int start_store(struct server *s, struct err *e)
 {
-    scoped(mem_free) char *key = mem_format("%s/master.key", s->settings.data);
-    const char *chosen = s->settings.master_key_file;
+    bool sealed = false;
 
-    return store_open(&env_real, s->settings.data, &s->store, e) < 0 ||
-                   blobs_open(&env_real, s->settings.data, &s->blobs, e) < 0 ||
-                   sealer_open(&env_real, chosen ? chosen : key, !chosen, &s->sealer, e) < 0
-               ? -1
-               : 0;
+    if (store_open(&env_real, s->settings.data, &s->store, e) < 0 ||
+        blobs_open(&env_real, s->settings.data, &s->blobs, e) < 0 ||
+        store_read(s->store, any_credential, &sealed, e) < 0)
+        return -1;
+    return sealer_open(&env_real, s->settings.master_key_file, !sealed, &s->sealer, e);
 }
 
 static int start_spawner(struct server *s, struct err *e)
@@ -175,7 +184,7 @@ static void stop(struct server *s)
     engine_stop(s->engine);
     store_close(s->store);
     http_stop(s->http);
-    api_free(s->api);
+    api_close(s->api);
     spawner_free(s->spawner);
     sealer_close(s->sealer);
     blobs_close(s->blobs);

@@ -32,7 +32,7 @@ void api_drain(struct api *a);
 /* Its threads end; every request has been answered, or is with the store's writer. */
 void api_stop(struct api *a);
 /* After http_stop(). */
-void api_free(struct api *a);
+void api_close(struct api *a);
 
 /* The description of what this server implements, as OpenAPI 3.1 (JSON), or as Markdown. */
 char *api_openapi(void);

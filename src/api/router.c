@@ -522,7 +522,7 @@ void api_stop(struct api *a)
     waiting_stop(take(a->waiting));
 }
 
-void api_free(struct api *a)
+void api_close(struct api *a)
 {
     if (!a)
         return;

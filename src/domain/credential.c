@@ -126,6 +126,14 @@ int credential_get(struct db *db, const struct sealer *s, const char *tenant, co
     return found ? 0 : err_set(e, ERR_NOT_FOUND, "Credential not found");
 }
 
+int credential_any(struct db *db, struct err *e)
+{
+    static const struct stmt ANY = { "credential.any", "SELECT 1 FROM credential LIMIT 1" };
+    scoped(rows_free) struct rows *r = db_query(db, &ANY);
+
+    return rows_next(r, e);
+}
+
 int credential_update(struct db *db, const struct sealer *s, const char *tenant, const char *id,
                       const char *name, const char *value, struct err *e)
 {
