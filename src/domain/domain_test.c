@@ -1,0 +1,639 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "domain/credential.h"
+#include "domain/deployment.h"
+#include "domain/job.h"
+#include "domain/key.h"
+#include "domain/log_line.h"
+#include "domain/profile.h"
+#include "domain/repeat.h"
+#include "domain/workflow.h"
+
+#include "base/bounds.h"
+#include "base/tree.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+struct world {
+    char dir[64];
+    struct clock_fake clock;
+    struct rng_seeded rng;
+    struct env env;
+    struct store *store;
+    struct sealer *sealer;
+    struct id tenant, other;
+    struct key key;
+};
+
+/* Each promise runs inside one write and looks at what it did. */
+struct scene {
+    struct world *w;
+    void (*play)(struct world *w, struct db *db);
+};
+
+static int play(struct db *db, void *arg, struct err *e)
+{
+    const struct scene *s = arg;
+
+    (void)e;
+    s->play(s->w, db);
+    return 0;
+}
+
+static void act(struct world *w, void (*scene)(struct world *w, struct db *db))
+{
+    scoped(err_clear) struct err e = { 0 };
+    struct scene s = { w, scene };
+
+    assert_int_equal(store_write(w->store, play, &s, &e), 0);
+}
+
+static void make_tenants(struct world *w, struct db *db)
+{
+    scoped(err_clear) struct err e = { 0 };
+    struct key other;
+
+    assert_int_equal(key_create(db, "acme", "one", &w->key, &e), 0);
+    assert_int_equal(key_create(db, "globex", "two", &other, &e), 0);
+    assert_int_equal(key_check(db, w->key.text, &w->tenant, &e), 0);
+    assert_int_equal(key_check(db, other.text, &w->other, &e), 0);
+}
+
+static int open_world(void **state)
+{
+    struct world *w = mem_new(sizeof *w);
+    scoped(err_clear) struct err e = { 0 };
+
+    strcpy(w->dir, "/tmp/impresario-domain-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    clock_fake_init(&w->clock, 1800000000000);
+    rng_seeded_init(&w->rng, 11);
+    w->env = (struct env){ &w->clock.clock, &w->rng.rng, &disk_real };
+    assert_int_equal(store_open(&w->env, w->dir, &w->store, &e), 0);
+    scoped(mem_free) char *path = mem_format("%s/master.key", w->dir);
+    assert_int_equal(sealer_open(&w->env, path, true, &w->sealer, &e), 0);
+    act(w, make_tenants);
+    *state = w;
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    struct world *w = *state;
+
+    store_close(w->store);
+    sealer_close(w->sealer);
+    assert_int_equal(tree_remove(w->dir), 0);
+    mem_free(w);
+    return 0;
+}
+
+#define PROMISE(name)                                         \
+    static void name##_scene(struct world *w, struct db *db); \
+    static void name(void **state)                            \
+    {                                                         \
+        act(*state, name##_scene);                            \
+    }                                                         \
+    static void name##_scene(struct world *w, struct db *db)
+
+/* ---- helpers ---- */
+
+static struct id deploy(struct world *w, struct db *db)
+{
+    scoped(err_clear) struct err e = { 0 };
+    const struct deployment_spec spec = { .tenant = w->tenant.text,
+                                          .id = id_new(&w->env),
+                                          .entry_point = "index.ts",
+                                          .source_key = "deployments/x/source.tar.gz",
+                                          .source_size = 7,
+                                          .source_digest = "d" };
+    msec_t at;
+
+    assert_int_equal(deployment_create(db, &spec, &at, &e), 0);
+    return spec.id;
+}
+
+static struct build claim(struct world *w, struct db *db, int64_t epoch)
+{
+    scoped(err_clear) struct err e = { 0 };
+    struct build b = { 0 };
+
+    (void)w;
+    assert_int_equal(build_claim(db, epoch, &b, &e), 1);
+    return b;
+}
+
+static void ready(struct world *w, struct db *db, struct build *b, const char *workflows)
+{
+    scoped(err_clear) struct err e = { 0 };
+    struct bundle bundle = { .id = id_new(&w->env),
+                             .blob_key = mem_text("bundles/x/bundle.tar"),
+                             .kind = mem_text("plain"),
+                             .entry = mem_text("index.mjs"),
+                             .workflows = json_loads(workflows, 0, NULL) };
+
+    assert_int_equal(bundle_add(db, w->tenant.text, bundle.id.text, &bundle, &e), 0);
+    assert_int_equal(build_ready(db, b, &bundle, &e), 0);
+    bundle_done(&bundle);
+    build_done(b);
+}
+
+#define WORKFLOW(name)                                                     \
+    "{\"name\":\"" name "\",\"input_schema\":null,\"output_schema\":null," \
+    "\"credential_names\":[\"portal_user\"],\"auth_profile\":null}"
+
+static void deploy_ready(struct world *w, struct db *db, const char *workflows)
+{
+    (void)deploy(w, db);
+    struct build b = claim(w, db, 1);
+    ready(w, db, &b, workflows);
+}
+
+static void keep_owner(void *arg, const struct workflow *found)
+{
+    snprintf(arg, ID_TEXT_SIZE, "%s", found->deployment_id);
+}
+
+static void assert_owner(struct world *w, struct db *db, const char *name, const struct id *owner)
+{
+    scoped(err_clear) struct err e = { 0 };
+    char is[ID_TEXT_SIZE] = "";
+
+    assert_int_equal(workflow_get(db, w->tenant.text, name, keep_owner, is, &e), 0);
+    assert_string_equal(is, owner->text);
+}
+
+static int submit(struct world *w, struct db *db, const char *nonce, const char *digest,
+                  struct id *id, bool *existing, struct err *e)
+{
+    scoped(json_decref) json_t *empty = json_object();
+    const struct job_spec spec = { .tenant = w->tenant.text,
+                                   .workflow = "books",
+                                   .params = empty,
+                                   .launch = empty,
+                                   .options = empty,
+                                   .nonce = nonce,
+                                   .request_digest = digest,
+                                   .timeout_ms = 1000,
+                                   .queue_limit = 3 };
+
+    return job_create(db, &spec, id, existing, e);
+}
+
+static struct id queued_job(struct world *w, struct db *db)
+{
+    scoped(err_clear) struct err e = { 0 };
+    struct id id;
+    bool existing;
+
+    assert_int_equal(submit(w, db, NULL, "d", &id, &existing, &e), 0);
+    return id;
+}
+
+static void keep_status(void *arg, const struct job *j)
+{
+    snprintf(arg, 24, "%s", j->status);
+}
+
+static void assert_status(struct world *w, struct db *db, const struct id *id, const char *status)
+{
+    scoped(err_clear) struct err e = { 0 };
+    char is[24] = "";
+
+    assert_int_equal(job_get(db, w->tenant.text, id->text, keep_status, is, &e), 0);
+    assert_string_equal(is, status);
+}
+
+/* ---- keys ---- */
+
+PROMISE(a_key_opens_its_tenant_until_it_is_revoked)
+{
+    scoped(err_clear) struct err e = { 0 };
+    struct id tenant;
+
+    assert_string_not_equal(w->tenant.text, w->other.text);
+    assert_int_equal(key_revoke(db, w->key.id.text, &e), 0);
+    assert_int_equal(key_check(db, w->key.text, &tenant, &e), -1);
+    assert_int_equal(e.code, ERR_AUTH);
+    assert_int_equal(key_revoke(db, w->key.id.text, &e), -1);
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+}
+
+PROMISE(a_key_with_one_wrong_character_is_nobody_s)
+{
+    struct id tenant;
+
+    for (size_t i = 0; i < KEY_TEXT_SIZE - 1; i++) {
+        scoped(err_clear) struct err e = { 0 };
+        char wrong[KEY_TEXT_SIZE];
+        memcpy(wrong, w->key.text, sizeof wrong);
+        wrong[i] = wrong[i] == 'x' ? 'y' : 'x';
+        assert_int_equal(key_check(db, wrong, &tenant, &e), -1);
+        assert_int_equal(e.code, ERR_AUTH);
+    }
+}
+
+PROMISE(a_tenant_s_name_is_checked)
+{
+    static const char *const bad[] = { "", "Acme", "a b", "a/b", "ä" };
+    struct key key;
+
+    (void)w;
+    for (size_t i = 0; i < n_items(bad); i++) {
+        scoped(err_clear) struct err e = { 0 };
+        assert_int_equal(key_create(db, bad[i], "x", &key, &e), -1);
+        assert_int_equal(e.code, ERR_INPUT);
+    }
+}
+
+/* ---- deployments and names ---- */
+
+PROMISE(the_newest_created_ready_deployment_owns_a_name)
+{
+    struct id first = deploy(w, db), second = deploy(w, db), third = deploy(w, db);
+    struct build one = claim(w, db, 1), two = claim(w, db, 1), three = claim(w, db, 1);
+    scoped(err_clear) struct err e = { 0 };
+
+    ready(w, db, &two, "[" WORKFLOW("books") "]");
+    assert_owner(w, db, "books", &second);
+    /* An older build that ends later takes nothing back but what nobody else has. */
+    ready(w, db, &one, "[" WORKFLOW("books") "," WORKFLOW("films") "]");
+    assert_owner(w, db, "books", &second);
+    assert_owner(w, db, "films", &first);
+    /* A newer one that fails takes nothing. */
+    assert_int_equal(build_failed(db, &three, "no", &e), 0);
+    assert_owner(w, db, "books", &second);
+    build_done(&three);
+    (void)third;
+}
+
+PROMISE(a_build_is_claimed_once_an_epoch_and_three_times_in_all)
+{
+    scoped(err_clear) struct err e = { 0 };
+    struct id id = deploy(w, db);
+    struct build b = { 0 };
+
+    for (int64_t epoch = 1; epoch <= BUILD_TRIES; epoch++) {
+        b = claim(w, db, epoch);
+        assert_string_equal(b.deployment.text, id.text);
+        build_done(&b);
+        assert_int_equal(build_claim(db, epoch, &b, &e), 0);
+    }
+    assert_int_equal(build_claim(db, BUILD_TRIES + 1, &b, &e), 0);
+    assert_int_equal(build_claim(db, BUILD_TRIES + 2, &b, &e), 0);
+}
+
+static void keep_error(void *arg, const struct deployment *d)
+{
+    *(char **)arg = mem_text(d->build_error);
+}
+
+PROMISE(a_verdict_is_final_and_its_reason_bounded)
+{
+    scoped(err_clear) struct err e = { 0 };
+    struct id id = deploy(w, db);
+    struct build b = claim(w, db, 1);
+    scoped(mem_free) char *why = mem_new(3 * LIMIT_BUILD_ERROR);
+    scoped(mem_free) char *kept = NULL;
+
+    for (size_t i = 0; i + 3 < 3 * LIMIT_BUILD_ERROR; i += 3)
+        memcpy(why + i, "\xe2\x82\xac", 3); /* never cut inside of a character */
+    assert_int_equal(build_failed(db, &b, why, &e), 0);
+    assert_int_equal(deployment_get(db, w->tenant.text, id.text, keep_error, &kept, &e), 0);
+    assert_true(strlen(kept) <= LIMIT_BUILD_ERROR);
+    assert_non_null(strstr(kept, "\xe2\x82\xac\n(shortened"));
+    struct bundle bundle = { .id = id_new(&w->env), .workflows = json_array() };
+    assert_int_equal(build_ready(db, &b, &bundle, &e), -1);
+    bundle_done(&bundle);
+    build_done(&b);
+}
+
+PROMISE(versions_count_up_within_a_tenant)
+{
+    static const struct stmt VERSIONS = {
+        "test.versions", "SELECT count(DISTINCT version), max(version) FROM deployment"
+    };
+    scoped(err_clear) struct err e = { 0 };
+
+    for (int i = 0; i < 5; i++)
+        (void)deploy(w, db);
+    scoped(rows_free) struct rows *r = db_query(db, &VERSIONS);
+    assert_int_equal(rows_next(r, &e), 1);
+    assert_int_equal(row_int(r, 0), 5);
+    assert_int_equal(row_int(r, 1), 5);
+}
+
+/* ---- jobs ---- */
+
+PROMISE(a_job_runs_at_most_once_and_its_first_outcome_stays)
+{
+    scoped(err_clear) struct err e = { 0 };
+    const struct job_outcome done = { .status = JOB_COMPLETED, .result = "null" };
+    const struct job_outcome lost = { .status = JOB_FAILED, .error = "late" };
+
+    deploy_ready(w, db, "[" WORKFLOW("books") "]");
+    struct id id = queued_job(w, db);
+    assert_int_equal(job_finish(db, id.text, &done, &e), 0); /* it has not begun */
+    assert_int_equal(job_begin(db, id.text, 1, JOB_COLD, &e), 1);
+    assert_status(w, db, &id, "starting_browser");
+    assert_int_equal(job_begin(db, id.text, 1, JOB_WARM, &e), 1);
+    assert_int_equal(job_begin(db, id.text, 1, JOB_WARM, &e), 0);
+    assert_status(w, db, &id, "running");
+    assert_int_equal(job_finish(db, id.text, &done, &e), 1);
+    assert_int_equal(job_finish(db, id.text, &lost, &e), 0);
+    assert_status(w, db, &id, "completed");
+}
+
+PROMISE(a_restart_puts_every_job_right)
+{
+    scoped(err_clear) struct err e = { 0 };
+    struct id id[5];
+    char status[24];
+    int64_t lost, requeued;
+
+    deploy_ready(w, db, "[" WORKFLOW("books") "]");
+    for (size_t i = 0; i < n_items(id); i++) {
+        id[i] = queued_job(w, db);
+        if (i > 0)
+            assert_int_equal(job_begin(db, id[i].text, 1, i > 2 ? JOB_WARM : JOB_COLD, &e), 1);
+    }
+    assert_int_equal(job_cancel(db, w->tenant.text, id[2].text, status, &e), 1);
+    assert_int_equal(job_cancel(db, w->tenant.text, id[4].text, status, &e), 1);
+    assert_int_equal(job_recover(db, &lost, &requeued, &e), 0);
+    assert_status(w, db, &id[0], "queued");
+    assert_status(w, db, &id[1], "queued");
+    assert_status(w, db, &id[2], "cancelled");
+    assert_status(w, db, &id[3], "failed");
+    assert_status(w, db, &id[4], "cancelled");
+    assert_int_equal(lost, 2);
+    assert_int_equal(requeued, 1);
+}
+
+PROMISE(cancelling_ends_what_waits_and_asks_what_runs)
+{
+    scoped(err_clear) struct err e = { 0 };
+    char status[24];
+
+    deploy_ready(w, db, "[" WORKFLOW("books") "]");
+    struct id waits = queued_job(w, db), runs = queued_job(w, db);
+    assert_int_equal(job_begin(db, runs.text, 1, JOB_WARM, &e), 1);
+    assert_int_equal(job_cancel(db, w->tenant.text, waits.text, status, &e), 1);
+    assert_status(w, db, &waits, "cancelled");
+    assert_int_equal(job_cancel(db, w->tenant.text, runs.text, status, &e), 1);
+    assert_status(w, db, &runs, "running");
+    assert_int_equal(job_cancel(db, w->tenant.text, waits.text, status, &e), 0);
+    assert_string_equal(status, "cancelled");
+    assert_int_equal(job_cancel(db, w->other.text, runs.text, status, &e), -1);
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+}
+
+PROMISE(a_nonce_makes_one_job)
+{
+    scoped(err_clear) struct err e = { 0 };
+    struct id first, second;
+    bool existing;
+
+    deploy_ready(w, db, "[" WORKFLOW("books") "]");
+    assert_int_equal(submit(w, db, "n1", "d1", &first, &existing, &e), 0);
+    assert_false(existing);
+    assert_int_equal(submit(w, db, "n1", "d1", &second, &existing, &e), 0);
+    assert_true(existing);
+    assert_string_equal(first.text, second.text);
+    assert_int_equal(submit(w, db, "n1", "d2", &second, &existing, &e), -1);
+    assert_int_equal(e.code, ERR_CONFLICT);
+}
+
+PROMISE(a_full_queue_says_so)
+{
+    scoped(err_clear) struct err e = { 0 };
+    struct id id;
+    bool existing;
+
+    deploy_ready(w, db, "[" WORKFLOW("books") "]");
+    for (int i = 0; i < 3; i++)
+        (void)queued_job(w, db);
+    assert_int_equal(submit(w, db, NULL, "d", &id, &existing, &e), -1);
+    assert_int_equal(e.code, ERR_LIMIT);
+}
+
+PROMISE(deleting_a_workflow_cancels_what_waits_and_a_later_one_is_another)
+{
+    scoped(err_clear) struct err e = { 0 };
+    int64_t cancelled;
+
+    deploy_ready(w, db, "[" WORKFLOW("books") "]");
+    struct id waits = queued_job(w, db), runs = queued_job(w, db);
+    assert_int_equal(job_begin(db, runs.text, 1, JOB_WARM, &e), 1);
+    assert_int_equal(workflow_delete(db, w->other.text, "books", &cancelled, &e), -1);
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+    assert_int_equal(workflow_delete(db, w->tenant.text, "books", &cancelled, &e), 0);
+    assert_int_equal(cancelled, 1);
+    assert_status(w, db, &waits, "cancelled");
+    assert_status(w, db, &runs, "running");
+    assert_int_equal(workflow_delete(db, w->tenant.text, "books", &cancelled, &e), -1);
+    deploy_ready(w, db, "[" WORKFLOW("books") "]");
+}
+
+PROMISE(a_job_knows_what_to_run)
+{
+    scoped(err_clear) struct err e = { 0 };
+    struct job_run run = { 0 };
+
+    assert_int_equal(job_next(db, &run, &e), 0);
+    deploy_ready(w, db, "[" WORKFLOW("books") "]");
+    struct id id = queued_job(w, db);
+    (void)queued_job(w, db);
+    assert_int_equal(job_next(db, &run, &e), 1);
+    assert_string_equal(run.id.text, id.text);
+    assert_string_equal(run.entry, "index.mjs");
+    assert_null(run.layer);
+    assert_int_equal(json_array_size(json_object_get(run.launch, "credential_names")), 1);
+    job_run_done(&run);
+}
+
+/* ---- credentials ---- */
+
+PROMISE(credentials_match_without_regard_to_case_and_open_only_in_their_row)
+{
+    scoped(err_clear) struct err e = { 0 };
+    scoped(secret_free) char *value = NULL;
+    scoped(json_decref) json_t *declared = json_pack("[s,s]", "portal_user", "absent");
+    scoped(json_decref) json_t *values = json_object();
+    scoped(json_decref) json_t *missing = json_array();
+    scoped(buf_done) struct buf sealed = { 0 };
+    struct id id, again;
+    bool overwritten;
+    const char *acme = w->tenant.text;
+
+    assert_int_equal(
+        credential_put(db, w->sealer, acme, " Portal_User ", "ada", false, &id, &overwritten, &e),
+        0);
+    assert_int_equal(
+        credential_put(db, w->sealer, acme, "PORTAL_USER", "x", false, &again, &overwritten, &e),
+        -1);
+    assert_int_equal(e.code, ERR_CONFLICT);
+    assert_int_equal(
+        credential_put(db, w->sealer, acme, "PORTAL_USER", "bob", true, &again, &overwritten, &e),
+        0);
+    assert_true(overwritten);
+    assert_int_equal(credential_get(db, w->sealer, acme, "portal_user", &id, &value, &e), 0);
+    assert_string_equal(value, "bob");
+    assert_int_equal(credential_collect(db, w->sealer, acme, declared, values, missing, &e), 0);
+    assert_string_equal(json_text(values, "portal_user"), "bob");
+    assert_string_equal(json_string_value(json_array_get(missing, 0)), "absent");
+
+    seal(w->sealer, acme, id.text, "secret", &sealed);
+    char *opened = NULL;
+    assert_int_equal(unseal(w->sealer, w->other.text, id.text, sealed.data, sealed.n, &opened, &e),
+                     -1);
+    assert_int_equal(unseal(w->sealer, acme, "other row", sealed.data, sealed.n, &opened, &e), -1);
+    for (size_t i = 0; i < sealed.n; i++) {
+        sealed.data[i] ^= 1;
+        assert_int_equal(unseal(w->sealer, acme, id.text, sealed.data, sealed.n, &opened, &e), -1);
+        sealed.data[i] ^= 1;
+    }
+    assert_int_equal(unseal(w->sealer, acme, id.text, sealed.data, sealed.n, &opened, &e), 0);
+    secret_free(opened);
+}
+
+PROMISE(a_credential_in_use_is_not_deleted)
+{
+    scoped(err_clear) struct err e = { 0 };
+    scoped(json_decref) json_t *jobs = json_array();
+    struct id id;
+    bool overwritten;
+    char status[24];
+
+    assert_int_equal(credential_put(db, w->sealer, w->tenant.text, "portal_user", "ada", false, &id,
+                                    &overwritten, &e),
+                     0);
+    deploy_ready(w, db, "[" WORKFLOW("books") "]");
+    struct id job = queued_job(w, db);
+    assert_int_equal(credential_delete(db, w->tenant.text, id.text, jobs, &e), 0);
+    assert_string_equal(json_string_value(json_array_get(jobs, 0)), job.text);
+    assert_int_equal(job_cancel(db, w->tenant.text, job.text, status, &e), 1);
+    json_array_clear(jobs);
+    assert_int_equal(credential_delete(db, w->other.text, id.text, jobs, &e), -1);
+    assert_int_equal(credential_delete(db, w->tenant.text, id.text, jobs, &e), 1);
+}
+
+PROMISE(profiles_have_names_that_are_safe_everywhere)
+{
+    static const char *const bad[] = { "", ".", "..", "a b", "a/b", "\xc3\xa4" };
+    scoped(err_clear) struct err e = { 0 };
+    struct id id, again;
+    bool created;
+
+    for (size_t i = 0; i < n_items(bad); i++)
+        assert_false(profile_name_valid(bad[i]));
+    assert_int_equal(profile_ensure(db, w->tenant.text, "acme-portal", &id, &created, &e), 0);
+    assert_true(created);
+    assert_int_equal(profile_ensure(db, w->tenant.text, "acme-portal", &again, &created, &e), 0);
+    assert_false(created);
+    assert_string_equal(id.text, again.text);
+    assert_int_equal(profile_delete(db, w->other.text, "acme-portal", &e), 0);
+    assert_int_equal(profile_delete(db, w->tenant.text, "acme-portal", &e), 1);
+}
+
+/* ---- logs and repeats ---- */
+
+static void count_line(void *arg, const struct job_log *line)
+{
+    int *n = arg;
+
+    assert_non_null(line->message);
+    ++*n;
+}
+
+PROMISE(logs_can_be_paged_filtered_and_expire)
+{
+    scoped(err_clear) struct err e = { 0 };
+    int n = 0;
+
+    deploy_ready(w, db, "[" WORKFLOW("books") "]");
+    struct id job = queued_job(w, db); /* says one line itself */
+    assert_int_equal(job_log_add(db, job.text, "warn", "careful", &e), 0);
+    assert_int_equal(job_log_add(db, job.text, "error", "too late", &e), 0);
+    struct job_log_filter filter = { .tenant = w->tenant.text, .job = job.text, .limit = 10 };
+    assert_int_equal(job_log_each(db, &filter, count_line, &n, &e), 0);
+    assert_int_equal(n, 3);
+    filter.level = "warn";
+    n = 0;
+    assert_int_equal(job_log_each(db, &filter, count_line, &n, &e), 0);
+    assert_int_equal(n, 1);
+    filter.tenant = w->other.text;
+    assert_int_equal(job_log_each(db, &filter, count_line, &n, &e), -1);
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+    clock_fake_advance(&w->clock, 1000);
+    assert_int_equal(job_log_expire(db, db_now(db) - 2000, 10, &e), 0);
+    assert_int_equal(job_log_expire(db, db_now(db), 2, &e), 2);
+}
+
+PROMISE(a_repeated_request_hears_its_first_answer)
+{
+    scoped(err_clear) struct err e = { 0 };
+    scoped(json_decref) json_t *answer = json_pack("{s:s}", "id", "1");
+    scoped(json_decref) json_t *kept = NULL;
+    const char *route = "/v1/jobs/create";
+
+    assert_int_equal(repeat_find(db, w->tenant.text, route, "k", "d", &kept, &e), 0);
+    assert_int_equal(repeat_keep(db, w->tenant.text, route, "k", "d", answer, &e), 0);
+    assert_int_equal(repeat_find(db, w->other.text, route, "k", "d", &kept, &e), 0);
+    assert_int_equal(repeat_find(db, w->tenant.text, route, "k", "d", &kept, &e), 1);
+    assert_true(json_equal(kept, answer));
+    assert_int_equal(repeat_find(db, w->tenant.text, route, "k", "other", &kept, &e), -1);
+    assert_int_equal(e.code, ERR_CONFLICT);
+}
+
+/* ---- the master key ---- */
+
+static void a_master_key_is_kept_private(void **state)
+{
+    struct world *w = *state;
+    scoped(err_clear) struct err e = { 0 };
+    scoped(mem_free) char *path = mem_format("%s/master.key", w->dir);
+    scoped(sealer_close) struct sealer *s = NULL;
+    struct stat st;
+
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_int_equal(sealer_open(&w->env, path, false, &s, &e), -1);
+    assert_int_equal(e.code, ERR_PRECONDITION);
+    scoped(mem_free) char *nowhere = mem_format("%s/none", w->dir);
+    assert_int_equal(sealer_open(&w->env, nowhere, false, &s, &e), -1);
+}
+
+#define TOLD(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+    const struct CMUnitTest promises[] = {
+        TOLD(a_key_opens_its_tenant_until_it_is_revoked),
+        TOLD(a_key_with_one_wrong_character_is_nobody_s),
+        TOLD(a_tenant_s_name_is_checked),
+        TOLD(the_newest_created_ready_deployment_owns_a_name),
+        TOLD(a_build_is_claimed_once_an_epoch_and_three_times_in_all),
+        TOLD(a_verdict_is_final_and_its_reason_bounded),
+        TOLD(versions_count_up_within_a_tenant),
+        TOLD(a_job_runs_at_most_once_and_its_first_outcome_stays),
+        TOLD(a_restart_puts_every_job_right),
+        TOLD(cancelling_ends_what_waits_and_asks_what_runs),
+        TOLD(a_nonce_makes_one_job),
+        TOLD(a_full_queue_says_so),
+        TOLD(deleting_a_workflow_cancels_what_waits_and_a_later_one_is_another),
+        TOLD(a_job_knows_what_to_run),
+        TOLD(credentials_match_without_regard_to_case_and_open_only_in_their_row),
+        TOLD(a_credential_in_use_is_not_deleted),
+        TOLD(profiles_have_names_that_are_safe_everywhere),
+        TOLD(logs_can_be_paged_filtered_and_expire),
+        TOLD(a_repeated_request_hears_its_first_answer),
+        TOLD(a_master_key_is_kept_private),
+    };
+    return cmocka_run_group_tests_name("domain", promises, NULL, NULL);
+}
