@@ -25,7 +25,8 @@ struct slot {
     struct job_logger log;
     struct timer *mercy;
     msec_t started;
-    bool cancelled, outcome_told, ready_told;
+    bool cancelled, outcome_told;
+    char *trouble; /* why it could not get ready, in its own words */
 };
 
 /* ---- outcomes ---- */
@@ -162,6 +163,8 @@ static void on_frame(void *arg, const char *type, const json_t *frame)
         s->user.ready(s->user.arg, s);
         return;
     }
+    if (s->state == SLOT_WARMING && strcmp(type, "error") == 0 && !s->trouble)
+        s->trouble = mem_text(json_text(frame, "error"));
     if (s->state != SLOT_RUNNING)
         return;
     if (strcmp(type, "log") == 0) {
@@ -199,7 +202,9 @@ static void on_end(void *arg, const struct box_end *end)
                          end->exit->step  ? end->exit->step
                          : end->timed_out ? "it took too long to start"
                                           : "it ended before it was used",
-                         end->exit->detail ? end->exit->detail : "no reason known");
+                         s->trouble          ? s->trouble
+                         : end->exit->detail ? end->exit->detail
+                                             : "no reason known");
     s->state = SLOT_ENDED;
     s->user.ended(s->user.arg, s, why);
 }
@@ -254,6 +259,7 @@ void slot_free(struct slot *s)
     box_free(s->box);
     feed_free(s->bundle);
     job_run_done(&s->run);
+    mem_free(s->trouble);
     mem_free(s->layer);
     mem_free(s);
 }
