@@ -44,6 +44,7 @@ enum style build_line_style(const json_t *line)
 struct build_view {
     struct progress *progress;
     char *phase;
+    bool name_phase; /* on each line, where no live line names it */
 };
 
 static void show_build_line(void *arg, const json_t *line)
@@ -57,18 +58,22 @@ static void show_build_line(void *arg, const json_t *line)
         mem_free(view->phase);
         view->phase = mem_text(phase);
     }
-    if (message)
-        progress_log(view->progress, build_line_style(line), message);
+    if (!message)
+        return;
+    scoped(mem_free) char *text = view->name_phase && view->phase
+                                      ? mem_format("%s: %s", view->phase, message)
+                                      : mem_text(message);
+    progress_log(view->progress, build_line_style(line), text);
 }
 
-static int show_build_log(struct api *api, const char *id, struct progress *p, struct err *e)
+static int show_build_log(struct call *c, const char *id, struct progress *p, struct err *e)
 {
     scoped(build_tail_done) struct build_tail tail = { 0 };
-    struct build_view view = { .progress = p };
+    struct build_view view = { .progress = p, .name_phase = !c->screen.err.terminal };
     int r = 0;
 
     while (r == 0 && !tail.done) {
-        r = build_tail_read(api, id, WAIT_SECONDS, &tail, show_build_line, &view, e);
+        r = build_tail_read(c->api, id, WAIT_SECONDS, &tail, show_build_line, &view, e);
         progress_tick(p);
     }
     mem_free(view.phase);
@@ -78,8 +83,8 @@ static int show_build_log(struct api *api, const char *id, struct progress *p, s
 int follow_build(struct call *c, const char *deployment, struct progress *p, json_t **out,
                  struct err *e)
 {
-    progress_begin(p, "build");
-    if (show_build_log(c->api, deployment, p, e) < 0)
+    progress_begin(p, "queue");
+    if (show_build_log(c, deployment, p, e) < 0)
         return -1;
     for (;;) {
         scoped(json_decref) json_t *answer = NULL;
@@ -145,6 +150,7 @@ bool job_is_final(const json_t *job)
                       strcmp(status, "cancelled") == 0);
 }
 
+/* `state` is the last one shown. */
 static void show_job_state(struct progress *p, char **state, const json_t *job)
 {
     const char *status = json_text(job, "status");
@@ -158,17 +164,20 @@ static void show_job_state(struct progress *p, char **state, const json_t *job)
         *state = mem_text(status);
     }
     if (position >= 0) {
-        scoped(mem_free) char *detail = mem_format("%lld before it", (long long)position);
+        scoped(mem_free) char *detail =
+            position ? mem_format("%lld before it", (long long)position) : mem_text("next in line");
         progress_detail(p, detail);
     }
     progress_tick(p);
 }
 
-int follow_job(struct call *c, const char *job, struct progress *p, json_t **out, struct err *e)
+int follow_job(struct call *c, const char *job, const json_t *known, struct progress *p,
+               json_t **out, struct err *e)
 {
     scoped(job_tail_done) struct job_tail tail = { 0 };
     scoped(mem_free) char *state = NULL;
 
+    show_job_state(p, &state, known);
     for (;;) {
         scoped(json_decref) json_t *answer = NULL;
         json_t *ask = json_pack("{s:s, s:i}", "id", job, "wait_seconds", WAIT_SECONDS);

@@ -32,9 +32,10 @@ must_use int build_tail_read(struct api *api, const char *deployment, int wait_s
                              struct build_tail *tail, line_fn take_line, void *arg, struct err *e);
 enum style build_line_style(const json_t *line);
 
-/* A job, with what it prints, until it is completed, failed or cancelled. */
-must_use int follow_job(struct call *c, const char *job, struct progress *p, json_t **out,
-                        struct err *e);
+/* A job, with what it prints, until it is completed, failed or cancelled. `known` is an answer that
+ * has its status. */
+must_use int follow_job(struct call *c, const char *job, const json_t *known, struct progress *p,
+                        json_t **out, struct err *e);
 
 bool job_is_final(const json_t *job);
 

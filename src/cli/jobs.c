@@ -171,20 +171,23 @@ static int report_outcome(struct call *c, const json_t *job, struct err *e)
     return EXIT_OUTCOME;
 }
 
-static int wait_for(struct call *c, const char *id, json_t **out, struct err *e)
+static int wait_for(struct call *c, const char *id, const json_t *known, struct err *e)
 {
+    scoped(json_decref) json_t *job = NULL;
     scoped(progress_free) struct progress *p = progress_new(&c->screen.err, &clock_real);
 
     interrupt_says("The job goes on. To wait for it again: impresario jobs get %s --wait\n"
                    "To end it: impresario jobs cancel %s",
                    id, id);
-    return follow_job(c, id, p, out, e);
+    if (follow_job(c, id, known, p, &job, e) < 0)
+        return EXIT_SERVER;
+    progress_free(take(p)); /* the live line goes before the result comes */
+    return report_outcome(c, job, e);
 }
 
 static int jobs_run(struct call *c, struct err *e)
 {
     scoped(json_decref) json_t *answer = NULL;
-    scoped(json_decref) json_t *job = NULL;
     json_t *request = NULL;
 
     if (build_request(c, &request, e) < 0)
@@ -205,11 +208,7 @@ static int jobs_run(struct call *c, struct err *e)
                       *line ? ": " : "", line);
         (void)fprintf(c->screen.out.file, "Wait for it: impresario jobs get %s --wait\n", id);
     }
-    if (!c->options.wait)
-        return EXIT_FINE;
-    if (wait_for(c, id, &job, e) < 0)
-        return EXIT_SERVER;
-    return report_outcome(c, job, e);
+    return c->options.wait ? wait_for(c, id, answer, e) : EXIT_FINE;
 }
 
 static int jobs_get(struct call *c, struct err *e)
@@ -219,12 +218,8 @@ static int jobs_get(struct call *c, struct err *e)
 
     if (api_call(c->api, "/v1/jobs/get", request, &job, e) < 0)
         return EXIT_SERVER;
-    if (c->options.wait) {
-        json_decref(take(job));
-        if (wait_for(c, c->words[0], &job, e) < 0)
-            return EXIT_SERVER;
-        return report_outcome(c, job, e);
-    }
+    if (c->options.wait)
+        return wait_for(c, c->words[0], job, e);
     if (wants_json(c))
         print_json(c, job);
     else
