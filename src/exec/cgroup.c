@@ -197,7 +197,8 @@ static void open_v1(struct hierarchy *h, const char *mount, const char *own, con
         mem_format("%s%s/impresario-%s", mount, own && strcmp(own, "/") != 0 ? own : "", owner);
 
     if (mkdir(ours, 0755) < 0 && errno != EEXIST) {
-        h->why = mem_format("cannot make %s: %s", ours, strerror(errno));
+        *strrchr(ours, '/') = '\0';
+        h->why = mem_format("no group may be made in %s: %s", ours, strerror(errno));
         return;
     }
     sweep(ours);

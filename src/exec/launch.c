@@ -164,13 +164,18 @@ static _Noreturn void be_born(struct birth *b)
     const struct launcher *l = b->l;
     struct bwrap_call call = { 0 };
     struct view view;
+    const char *about;
     int fds[MAX_PASSED], n = 0;
 
     reset_signals();
     if (cgroup_join(b->group) < 0)
         fail(b, BOX_STEP_CGROUP);
-    if (view_enter(&l->view, b->plan, b->uid) < 0)
+    if (view_enter(&l->view, b->plan, b->uid, &about) < 0) {
+        int err_no = errno;
+        (void)dprintf(b->stderr_, "%s", about);
+        errno = err_no;
         fail(b, BOX_STEP_VIEW);
+    }
     become_user(b);
 
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -190,6 +190,19 @@ static void tidy_words(struct buf *words)
     }
 }
 
+/* Words first, as they say what the error is about. They live as long as the box. */
+static const char *detail_of(struct box *b)
+{
+    tidy_words(&b->words);
+    if (b->failed && b->words.n > 0)
+        buf_format(&b->words, ": %s", strerror(b->failed_errno));
+    else if (b->failed)
+        buf_text(&b->words, strerror(b->failed_errno));
+    else if (b->words.n == 0)
+        buf_text(&b->words, "bubblewrap ended without a word");
+    return b->words.data;
+}
+
 static void describe_exit(struct box *b, struct child_exit *how)
 {
     *how = (struct child_exit){ .out_of_memory = cgroup_oom_kills(&b->group) > 0,
@@ -201,13 +214,9 @@ static void describe_exit(struct box *b, struct child_exit *how)
         return;
     }
     how->signal = SIGKILL;
-    if (b->failed && b->failed < BOX_STEPS) {
-        how->step = box_step_names[b->failed];
-        how->detail = strerror(b->failed_errno);
-    } else if (!b->killed && !b->up) {
-        tidy_words(&b->words);
-        how->step = box_step_names[BOX_STEP_NAMESPACE];
-        how->detail = b->words.n > 0 ? b->words.data : "bubblewrap ended without a word";
+    if (b->failed || (!b->killed && !b->up)) {
+        how->step = box_step_names[b->failed ? b->failed : BOX_STEP_NAMESPACE];
+        how->detail = detail_of(b);
     }
 }
 
@@ -337,7 +346,7 @@ static void read_reports(struct box *b)
                 know_first(b, m->sender);
             } else if (r.kind == BOX_ENDED) {
                 b->status = r.value;
-            } else if (r.kind == BOX_FAILED && !b->failed) {
+            } else if (r.kind == BOX_FAILED && !b->failed && r.step > 0 && r.step < BOX_STEPS) {
                 b->failed = r.step;
                 b->failed_errno = r.value;
             }

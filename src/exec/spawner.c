@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -123,15 +124,24 @@ static int check_path(const char *what, const char *path, struct err *e)
     return 0;
 }
 
+static char *own_program(void)
+{
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+
+    return mem_text_n(path, n > 0 ? (size_t)n : 0);
+}
+
 int spawner_start(const struct spawner_options *o, struct spawner **out, struct err *e)
 {
-    if (check_path("program", o->program, e) < 0 ||
-        check_path("data directory", o->data_dir, e) < 0 ||
+    scoped(mem_free) char *program = o->program ? mem_text(o->program) : own_program();
+
+    if (check_path("program", program, e) < 0 || check_path("data directory", o->data_dir, e) < 0 ||
         (o->runner_dir && check_path("runner", o->runner_dir, e) < 0))
         return -1;
 
     scoped(spawner_free) struct spawner *s = mem_new(sizeof *s);
-    *s = (struct spawner){ .program = mem_text(o->program),
+    *s = (struct spawner){ .program = take(program),
                            .runner_dir = mem_text(o->runner_dir),
                            .data_dir = mem_text(o->data_dir),
                            .uid = o->sandbox_uid ? o->sandbox_uid : SPAWNER_SANDBOX_UID,
@@ -307,8 +317,10 @@ static void on_message(void *arg, uint32_t events)
 
 void spawner_attach(struct spawner *s, struct loop *loop)
 {
+    watch_free(take(s->watch));
     s->loop = loop;
-    s->watch = loop_watch(loop, s->fd, EPOLLIN, on_message, s);
+    if (loop && s->fd >= 0)
+        s->watch = loop_watch(loop, s->fd, EPOLLIN, on_message, s);
 }
 
 void spawner_free(struct spawner *s)

@@ -26,7 +26,7 @@
 enum { SPAWNER_SANDBOX_UID = 60706, SPAWNER_SANDBOX_UIDS = 256 };
 
 struct spawner_options {
-    const char *program;    /* our own executable, bound into every box */
+    const char *program;    /* bound into every box; NULL: our own executable */
     const char *runner_dir; /* the runner, with its node_modules; NULL: none is bound */
     const char *data_dir;   /* what plans may bind lies below it */
     uid_t sandbox_uid;      /* 0: SPAWNER_SANDBOX_UID */
@@ -51,7 +51,7 @@ typedef void (*child_exit_fn)(void *arg, const struct child_exit *how);
 must_use int spawner_start(const struct spawner_options *options, struct spawner **out,
                            struct err *e);
 
-/* Replies and exits arrive on this loop from now on. */
+/* Replies and exits arrive on this loop from now on; NULL: on none, until the next call. */
 void spawner_attach(struct spawner *s, struct loop *loop);
 
 /* Kills every child, waits for the process to end; no callback comes any more. */
@@ -63,7 +63,7 @@ pid_t spawner_pid(const struct spawner *s);
 /* What this machine lets us limit by cgroup. Waits for the spawner's first words. */
 struct spawner_limits {
     bool memory, pids, cpu;
-    char why[256]; /* what stands in the way of those that are missing; "" when none is */
+    char why[256]; /* what is in the way of the first that is missing; "" when none is */
 };
 const struct spawner_limits *spawner_limits(struct spawner *s);
 

@@ -67,11 +67,22 @@ static int open_below(const char *data_dir, const char *path)
     return (int)syscall(SYS_openat2, base, path + strlen(data_dir) + 1, &how, sizeof how);
 }
 
+/* What is bound, by number: the program, the runner, then what the plan names. */
+static const char *source(const struct view_options *o, const struct plan *p, size_t i)
+{
+    return i == 0 ? o->program : i == 1 ? o->runner_dir : p->binds.items[i - 2].a;
+}
+
+static bool is_written(const struct plan *p, size_t i)
+{
+    return i >= 2 && p->binds.items[i - 2].write;
+}
+
 static int open_source(const struct view_options *o, const struct plan *p, size_t i)
 {
-    if (i >= 2)
-        return open_below(o->data_dir, p->binds.items[i - 2].a);
-    return open(i == 0 ? o->program : o->runner_dir, O_PATH | O_CLOEXEC);
+    const char *path = source(o, p, i);
+
+    return i < 2 ? open(path, O_PATH | O_CLOEXEC) : open_below(o->data_dir, path);
 }
 
 static int give_to(int fd, uid_t uid)
@@ -99,55 +110,64 @@ static int set_down(int tree, size_t i, bool is_folder)
     return move_mount(tree, "", AT_FDCWD, at, MOVE_MOUNT_F_EMPTY_PATH);
 }
 
-static int bind_all(const struct view_options *o, const struct plan *p, uid_t uid, int *trees,
-                    bool *folders, size_t n)
+struct tree {
+    int fd; /* a mount that is nowhere yet; -1: none */
+    bool folder;
+};
+
+static int take_tree(int fd, struct tree *out)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -1;
+    out->folder = S_ISDIR(st.st_mode);
+    out->fd = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    return out->fd < 0 ? -1 : 0;
+}
+
+/* Opens each source; for root, also takes it. */
+static int visit_sources(const struct view_options *o, const struct plan *p, uid_t uid,
+                         struct tree *trees, size_t n, const char **about)
 {
     for (size_t i = 0; i < n; i++) {
-        struct stat st;
-        if (i == 1 && !o->runner_dir)
+        trees[i].fd = -1;
+        *about = source(o, p, i);
+        if (!*about) /* no runner */
             continue;
         scoped(fd_close) int fd = open_source(o, p, i);
-        if (fd < 0 || fstat(fd, &st) < 0)
+        if (fd < 0)
             return -1;
-        if (i >= 2 && p->binds.items[i - 2].write && give_to(fd, uid) < 0)
-            return -1;
-        folders[i] = S_ISDIR(st.st_mode);
-        trees[i] = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-        if (trees[i] < 0)
+        if (o->as_root &&
+            ((is_written(p, i) && give_to(fd, uid) < 0) || take_tree(fd, &trees[i]) < 0))
             return -1;
     }
+    return 0;
+}
+
+static int set_all_down(const struct tree *trees, size_t n)
+{
     if (mount("tmpfs", VIEW_AT, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m") < 0)
         return -1;
     for (size_t i = 0; i < n; i++) {
-        if (trees[i] >= 0 && set_down(trees[i], i, folders[i]) < 0)
+        if (trees[i].fd >= 0 && set_down(trees[i].fd, i, trees[i].folder) < 0)
             return -1;
     }
     return 0;
 }
 
-static int check_all(const struct view_options *o, const struct plan *p)
-{
-    for (size_t i = 0; i < p->binds.n; i++) {
-        scoped(fd_close) int fd = open_source(o, p, i + 2);
-        if (fd < 0)
-            return -1;
-    }
-    return 0;
-}
-
-int view_enter(const struct view_options *o, const struct plan *p, uid_t uid)
+int view_enter(const struct view_options *o, const struct plan *p, uid_t uid, const char **about)
 {
     size_t n = p->binds.n + 2;
+    scoped(mem_free) struct tree *trees = mem_new_array(n, sizeof *trees);
 
-    if (!o->as_root)
-        return check_all(o, p);
-
-    scoped(mem_free) int *trees = mem_new_array(n, sizeof *trees);
-    scoped(mem_free) bool *folders = mem_new_array(n, sizeof *folders);
-    for (size_t i = 0; i < n; i++)
-        trees[i] = -1;
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+    *about = "mount namespace";
+    if (o->as_root &&
+        (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
         return -1;
+    if (visit_sources(o, p, uid, trees, n, about) < 0)
+        return -1;
+    *about = VIEW_AT;
     /* The descriptors of the trees end with this process, or at its exec. */
-    return bind_all(o, p, uid, trees, folders, n);
+    return o->as_root ? set_all_down(trees, n) : 0;
 }

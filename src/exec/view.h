@@ -25,7 +25,9 @@ void view_init(struct view *v, const struct view_options *o, const struct plan *
 void view_done(struct view *v);
 
 /* In the process that becomes bubblewrap: checks the plan's binds and, as root, makes a mount
- * namespace of its own in which all are within reach of `uid`. 0, or -1 with errno. */
-must_use int view_enter(const struct view_options *o, const struct plan *p, uid_t uid);
+ * namespace of its own in which all are within reach of `uid`. 0, or -1 with errno and what it is
+ * about. */
+must_use int view_enter(const struct view_options *o, const struct plan *p, uid_t uid,
+                        const char **about);
 
 #endif

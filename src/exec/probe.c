@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A probe is a list of canaries, small programs in real boxes. What one of them prints is put into
+ * walls by its judge. A box that cannot be built names its step, and the advice comes from what is
+ * known to cause that: a kernel setting, or a container that holds back what is needed.
+ */
+#include "exec/probe.h"
+
+#include "base/json.h"
+#include "exec/bwrap.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum {
+    CANARY_MS = 30000,
+    CANARY_TEXT = 4096,
+    LEAST_FREE_MIB = 64,   /* below this nothing can be stored */
+    NICE_FREE_MIB = 2048,  /* a dependency set and a few bundles */
+    LEAST_NODE_MAJOR = 20, /* what public bundles are built for */
+    FEW_FONTS = 1,
+};
+
+struct canary {
+    const char *name;
+    bool needs_runner, browser;
+    const char *program, *args[3];
+    void (*judge)(struct probing *p);
+};
+
+struct probing {
+    struct spawner *spawner;
+    struct loop *loop;
+    probe_fn fn;
+    void *arg;
+    bool has_runner;
+    struct probe report;
+
+    size_t next; /* canary */
+    const struct canary *canary;
+    struct child *child;
+    struct timer *patience;
+    int out;
+    struct watch *watch;
+    struct buf text;
+    bool ended, worked;
+    struct child_exit how; /* without its texts */
+    char step[32];
+    char *trouble; /* why it did not work */
+};
+
+/* ---- walls ---- */
+
+static void add_wall(struct probe *r, const char *name, enum probe_state state, char *found,
+                     char *advice)
+{
+    r->walls = mem_resize(r->walls, (r->n + 1) * sizeof *r->walls);
+    r->walls[r->n++] = (struct probe_wall){ name, state, found, advice };
+}
+
+const char *probe_state_name(enum probe_state state)
+{
+    static const char *const names[] = { "ok", "weak", "missing" };
+
+    return names[state];
+}
+
+bool probe_has_missing(const struct probe *r)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        if (r->walls[i].state == PROBE_MISSING)
+            return true;
+    }
+    return false;
+}
+
+/* The walls between tenants, in the order of probe_level(). */
+static const char *const walls_of_boxes[] = { "bubblewrap", "namespaces", "system-calls" };
+static const char *const walls_of_comfort[] = { "memory", "processes", "cpu", "network" };
+
+static bool is_among(const char *name, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_wall(const char *name)
+{
+    return is_among(name, walls_of_boxes, n_items(walls_of_boxes)) ||
+           is_among(name, walls_of_comfort, n_items(walls_of_comfort));
+}
+
+static bool stand(const struct probe *r, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        if (r->walls[i].state != PROBE_OK && is_among(r->walls[i].name, names, n))
+            return false;
+    }
+    return true;
+}
+
+const char *probe_level(const struct probe *r)
+{
+    if (!stand(r, walls_of_boxes, n_items(walls_of_boxes)))
+        return "below";
+    return stand(r, walls_of_comfort, n_items(walls_of_comfort)) ? "full" : "strong";
+}
+
+json_t *probe_to_json(const struct probe *r)
+{
+    json_t *walls = json_array();
+
+    for (size_t i = 0; i < r->n; i++) {
+        const struct probe_wall *w = &r->walls[i];
+        json_array_append_new(walls, json_pack("{s:s,s:s,s:s?,s:s?}", "name", w->name, "state",
+                                               probe_state_name(w->state), "found", w->found,
+                                               "advice", w->advice));
+    }
+    return json_pack("{s:s,s:b,s:o}", "sandbox_level", probe_level(r), "ready",
+                     (int)!probe_has_missing(r), "walls", walls);
+}
+
+/* ---- what can be seen without a box ---- */
+
+static bool is_setting(const char *path, const char *value)
+{
+    scoped(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char text[16] = "";
+
+    return fd >= 0 && read(fd, text, sizeof text - 1) > 0 &&
+           strncmp(text, value, strlen(value)) == 0 && text[strlen(value)] == '\n';
+}
+
+static char *advise_namespaces(const struct probing *p)
+{
+    static const struct {
+        const char *path, *value, *advice;
+    } settings[] = {
+        { "/proc/sys/kernel/unprivileged_userns_clone", "0",
+          "sysctl -w kernel.unprivileged_userns_clone=1" },
+        { "/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1",
+          "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or give bwrap a profile that "
+          "allows userns" },
+        { "/proc/sys/user/max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=10000" },
+    };
+
+    for (size_t i = 0; i < n_items(settings); i++) {
+        if (is_setting(settings[i].path, settings[i].value))
+            return mem_text(settings[i].advice);
+    }
+    if (strstr(p->trouble, "proc"))
+        return mem_text("the container hides parts of /proc: start it with unmasked paths "
+                        "(Docker: --security-opt systempaths=unconfined)");
+    if (geteuid() == 0 && strcmp(p->step, "binds") == 0)
+        return mem_text("root may not mount here: run the server as a normal user, or give its "
+                        "container CAP_SYS_ADMIN");
+    return mem_text("a container or a service manager may forbid user namespaces (Docker's default "
+                    "filter and systemd's RestrictNamespaces= do)");
+}
+
+static void look_for_bubblewrap(struct probe *r)
+{
+    if (access(BWRAP_PROGRAM, X_OK) == 0)
+        add_wall(r, "bubblewrap", PROBE_OK, mem_text(BWRAP_PROGRAM), NULL);
+    else
+        add_wall(r, "bubblewrap", PROBE_MISSING,
+                 mem_format("%s: %s", BWRAP_PROGRAM, strerror(errno)),
+                 mem_text("apt-get install bubblewrap"));
+}
+
+static void look_at_limits(struct probing *p)
+{
+    const struct spawner_limits *l = spawner_limits(p->spawner);
+    const struct {
+        const char *name;
+        bool there;
+        const char *instead;
+    } limits[] = {
+        { "memory", l->memory, "each process is limited instead of the whole box" },
+        { "processes", l->pids, "each user of a box is limited instead" },
+        { "cpu", l->cpu, "a busy box slows the others" },
+    };
+
+    for (size_t i = 0; i < n_items(limits); i++) {
+        if (limits[i].there)
+            add_wall(&p->report, limits[i].name, PROBE_OK, mem_text("limited by control group"),
+                     NULL);
+        else
+            add_wall(&p->report, limits[i].name, PROBE_WEAK,
+                     mem_format("%s: %s", limits[i].instead, l->why),
+                     mem_text("run the server as root, or as a systemd service with "
+                              "Delegate=cpu memory pids"));
+    }
+}
+
+/* The folder itself, or where it will be made. */
+static int stat_disk(const char *path, struct statvfs *out)
+{
+    scoped(mem_free) char *at = mem_text(path);
+
+    while (statvfs(at, out) < 0) {
+        char *slash = strrchr(at, '/');
+        if (errno != ENOENT || !slash || slash == at)
+            return statvfs("/", out);
+        *slash = '\0';
+    }
+    return 0;
+}
+
+static void look_at_disk(struct probe *r, const char *data_dir)
+{
+    struct statvfs s;
+
+    if (stat_disk(data_dir, &s) < 0)
+        return;
+    unsigned long long mib = (unsigned long long)s.f_bavail * s.f_frsize >> 20;
+    enum probe_state state = mib < LEAST_FREE_MIB  ? PROBE_MISSING
+                             : mib < NICE_FREE_MIB ? PROBE_WEAK
+                                                   : PROBE_OK;
+    add_wall(r, "disk", state, mem_format("%llu MiB free for %s", mib, data_dir),
+             state == PROBE_OK ? NULL
+                               : mem_text("make room, or choose another folder with --data"));
+}
+
+static void look_for_runner(struct probing *p, const char *dir)
+{
+    if (!dir)
+        return;
+    scoped(mem_free) char *script = mem_format("%s/slot.mjs", dir);
+    p->has_runner = access(script, R_OK) == 0;
+    if (p->has_runner)
+        add_wall(&p->report, "runner", PROBE_OK, mem_text(dir), NULL);
+    else
+        add_wall(&p->report, "runner", PROBE_MISSING, mem_format("%s: %s", script, strerror(errno)),
+                 mem_text("say with --runner where the runner's folder is"));
+}
+
+/* ---- what the canaries tell ---- */
+
+/* The line that begins with `name` and a space, as text of its own; NULL: none. */
+static char *line_of(const struct probing *p, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (const char *at = buf_str(&p->text); *at;) {
+        const char *end = strchrnul(at, '\n');
+        if (strncmp(at, name, n) == 0 && at[n] == ' ')
+            return mem_text_n(at + n + 1, (size_t)(end - at) - n - 1);
+        at = *end ? end + 1 : end;
+    }
+    return NULL;
+}
+
+static void judge_box(struct probing *p)
+{
+    struct probe *r = &p->report;
+
+    if (!p->worked) {
+        add_wall(r, "namespaces", PROBE_MISSING, mem_text(p->trouble), advise_namespaces(p));
+        return;
+    }
+    add_wall(r, "namespaces", PROBE_OK, mem_text("user, process, mount, network, ipc, uts, cgroup"),
+             NULL);
+
+    scoped(mem_free) char *filter = line_of(p, "filter");
+    bool filtered = filter && strcmp(filter, "2") == 0;
+    add_wall(r, "system-calls", filtered ? PROBE_OK : PROBE_MISSING,
+             mem_text(filtered ? "filtered" : "the kernel has no seccomp filter"),
+             filtered ? NULL : mem_text("use a kernel with CONFIG_SECCOMP_FILTER"));
+
+    scoped(mem_free) char *shared = line_of(p, "shared");
+    add_wall(r, "shared-memory", shared ? PROBE_OK : PROBE_MISSING,
+             mem_text(shared ? "/dev/shm of the box's own" : "/dev/shm cannot be written to"),
+             NULL);
+
+    scoped(mem_free) char *fonts = line_of(p, "fonts");
+    long n_fonts = fonts ? strtol(fonts, NULL, 10) : 0;
+    add_wall(r, "fonts", n_fonts >= FEW_FONTS ? PROBE_OK : PROBE_WEAK,
+             mem_format("%ld font files", n_fonts),
+             n_fonts >= FEW_FONTS ? NULL : mem_text("apt-get install fonts-liberation"));
+}
+
+static char *first_line(const struct probing *p)
+{
+    const char *text = buf_str(&p->text);
+
+    return mem_text_n(text, strcspn(text, "\n"));
+}
+
+static void judge_node(struct probing *p)
+{
+    scoped(mem_free) char *version = first_line(p);
+    bool fine = p->worked && version[0] == 'v' && strtol(version + 1, NULL, 10) >= LEAST_NODE_MAJOR;
+
+    add_wall(&p->report, "node", fine ? PROBE_OK : PROBE_MISSING,
+             p->worked ? take(version) : mem_text(p->trouble),
+             fine ? NULL : mem_text("npm ci in the runner's folder (make setup does it)"));
+}
+
+static void judge_npm(struct probing *p)
+{
+    add_wall(&p->report, "npm", p->worked ? PROBE_OK : PROBE_MISSING,
+             p->worked ? first_line(p) : mem_text(p->trouble),
+             p->worked ? NULL : mem_text("npm ci in the runner's folder (make setup does it)"));
+}
+
+static void judge_chromium(struct probing *p)
+{
+    scoped(mem_free) char *version = line_of(p, "version");
+    bool sandboxed = strstr(buf_str(&p->text), "adequately sandboxed") != NULL;
+
+    if (p->worked && sandboxed)
+        add_wall(&p->report, "chromium", PROBE_OK,
+                 mem_format("%s, in its own sandbox inside of ours", version ? version : "?"),
+                 NULL);
+    else if (p->worked)
+        add_wall(&p->report, "chromium", PROBE_MISSING,
+                 mem_text("it starts, but not in its own sandbox"),
+                 mem_text("allow user namespaces inside of user namespaces"));
+    else
+        add_wall(&p->report, "chromium", PROBE_MISSING, mem_text(p->trouble),
+                 mem_text("apt-get install chromium"));
+}
+
+static const char box_script[] =
+    "echo filter $(sed -n 's/^Seccomp:\\t//p' /proc/self/status)\n"
+    "echo x >/dev/shm/probe && echo shared memory\n"
+    "echo fonts $(find -L /usr/share/fonts -name '*.[to]t[fc]' 2>/dev/null | wc -l)\n";
+
+static const char chromium_script[] =
+    "const { chromium } = require('/opt/impresario/runner/node_modules/playwright-core');"
+    "const options = { executablePath: '/usr/lib/chromium/chromium', chromiumSandbox: true };"
+    "(async () => {"
+    "  const browser = await chromium.launch(options);"
+    "  console.log('version', browser.version());"
+    "  const page = await browser.newPage();"
+    "  await page.goto('chrome://sandbox');"
+    "  console.log(await page.innerText('body'));"
+    "  await browser.close();"
+    "})().catch((e) => { console.log(e.message); process.exit(1); });";
+
+static const struct canary canaries[] = {
+    { "box", false, false, "/usr/bin/sh", { "-c", box_script }, judge_box },
+    { "node", true, false, PLAN_NODE, { "--version" }, judge_node },
+    { "npm",
+      true,
+      false,
+      PLAN_NODE,
+      { PLAN_RUNNER "/node_modules/npm/bin/npm-cli.js", "--version" },
+      judge_npm },
+    { "chromium", true, true, PLAN_NODE, { "-e", chromium_script }, judge_chromium },
+};
+
+/* ---- running them ---- */
+
+static void run_next(struct probing *p);
+
+/* Why it did not work, in its own words where it has some. */
+static void note_trouble(struct probing *p)
+{
+    scoped(mem_free) char *said = first_line(p);
+
+    if (p->worked || p->trouble) /* a step was told */
+        return;
+    if (*said)
+        p->trouble = take(said);
+    else if (p->how.exited)
+        p->trouble = mem_format("it ended with status %d", p->how.status);
+    else
+        p->trouble = mem_format("it was ended by signal %d", p->how.signal);
+}
+
+static void end_canary(struct probing *p)
+{
+    if (!p->ended || p->watch)
+        return;
+    timer_free(take(p->patience));
+    child_free(take(p->child));
+    note_trouble(p);
+    p->canary->judge(p);
+    mem_free(take(p->trouble));
+    buf_reset(&p->text);
+    run_next(p);
+}
+
+static void on_exit_told(void *arg, const struct child_exit *how)
+{
+    struct probing *p = arg;
+
+    p->ended = true;
+    p->worked = how->exited && how->status == 0;
+    p->how = *how;
+    (void)snprintf(p->step, sizeof p->step, "%s", how->step ? how->step : "");
+    if (how->step)
+        p->trouble = mem_format("%s: %s", how->step, how->detail ? how->detail : "no reason known");
+    end_canary(p);
+}
+
+static void on_output(void *arg, uint32_t events)
+{
+    struct probing *p = arg;
+    char text[1024];
+    ssize_t n = read(p->out, text, sizeof text);
+
+    (void)events;
+    if (n > 0) {
+        if (p->text.n < CANARY_TEXT)
+            buf_add(&p->text, text, (size_t)n);
+        return;
+    }
+    watch_free(take(p->watch));
+    fd_close(take_fd(&p->out));
+    end_canary(p);
+}
+
+static void on_patience_ended(void *arg)
+{
+    struct probing *p = arg;
+
+    p->patience = NULL;
+    child_kill(p->child);
+}
+
+static void run_next(struct probing *p)
+{
+    const struct canary *c = NULL;
+    int ends[2];
+
+    while (p->next < n_items(canaries) && canaries[p->next].needs_runner && !p->has_runner)
+        p->next++;
+    /* Where no box can be built, the others would say the same again. */
+    if (p->next < n_items(canaries) && strcmp(probe_level(&p->report), "below") != 0)
+        c = &canaries[p->next++];
+    if (!c || pipe2(ends, O_CLOEXEC) < 0) {
+        p->fn(p->arg, &p->report);
+        return;
+    }
+    const struct plan_limits limits = { .net = PLAN_NET_NONE,
+                                        .memory_mib = c->browser ? 1024 : 512,
+                                        .pids = 256,
+                                        .work_mib = 128,
+                                        .browser = c->browser };
+    scoped(mem_free) char *name = mem_format("probe-%s", c->name);
+    struct plan *plan = plan_new(name, &limits);
+    plan_env_runtime(plan);
+    plan_arg(plan, c->program);
+    for (size_t i = 0; i < n_items(c->args) && c->args[i]; i++)
+        plan_arg(plan, c->args[i]);
+    plan_fd(plan, ends[1], 1);
+
+    p->canary = c;
+    p->ended = false;
+    p->out = ends[0];
+    p->watch = loop_watch(p->loop, p->out, EPOLLIN, on_output, p);
+    p->patience = loop_timer(p->loop, CANARY_MS, on_patience_ended, p);
+    p->child = child_start(p->spawner, plan, on_exit_told, p);
+}
+
+static void on_begin(void *arg)
+{
+    struct probing *p = arg;
+
+    p->patience = NULL;
+    run_next(p);
+}
+
+struct probing *probe_start(struct spawner *s, struct loop *loop, const struct probe_options *o,
+                            probe_fn fn, void *arg)
+{
+    struct probing *p = mem_new(sizeof *p);
+
+    *p = (struct probing){ .spawner = s, .loop = loop, .fn = fn, .arg = arg, .out = -1 };
+    look_for_bubblewrap(&p->report);
+    look_at_limits(p);
+    add_wall(&p->report, "network", PROBE_WEAK,
+             mem_text("installs and jobs use the host's network as it is"),
+             mem_text("keep what they must not reach behind a firewall of the host"));
+    look_at_disk(&p->report, o->data_dir);
+    look_for_runner(p, o->runner_dir);
+    p->patience = loop_timer(loop, 0, on_begin, p);
+    return p;
+}
+
+void probing_free(struct probing *p)
+{
+    if (!p)
+        return;
+    watch_free(p->watch);
+    timer_free(p->patience);
+    child_free(p->child);
+    fd_close(p->out);
+    buf_done(&p->text);
+    mem_free(p->trouble);
+    for (size_t i = 0; i < p->report.n; i++) {
+        mem_free(p->report.walls[i].found);
+        mem_free(p->report.walls[i].advice);
+    }
+    mem_free(p->report.walls);
+    mem_free(p);
+}
+
+static void on_boxes(void *arg, const struct probe *r)
+{
+    (void)r;
+    loop_stop(arg);
+}
+
+const char *probe_boxes(struct spawner *s, char **why)
+{
+    const struct probe_options options = { .data_dir = "/" };
+    scoped(loop_free) struct loop *loop = loop_new(&clock_real);
+    scoped(buf_done) struct buf text = { 0 };
+
+    spawner_attach(s, loop);
+    scoped(probing_free) struct probing *p = probe_start(s, loop, &options, on_boxes, loop);
+    loop_run(loop);
+    spawner_attach(s, NULL);
+    for (size_t i = 0; i < p->report.n; i++) {
+        const struct probe_wall *w = &p->report.walls[i];
+        if (w->state != PROBE_OK && is_wall(w->name))
+            buf_format(&text, "%s%s: %s", text.n ? "; " : "", w->name, w->found);
+    }
+    *why = buf_take(&text);
+    return probe_level(&p->report);
+}
