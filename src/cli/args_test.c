@@ -81,8 +81,15 @@ static void two_dashes_end_the_flags(void **state)
     assert_int_equal(argc, 2);
     assert_string_equal(argv[0], "--entry");
     assert_null(s.entry);
-    assert_false(args_ask_help(3, (char *[]){ "a", "--", "-h" }));
-    assert_true(args_ask_help(2, (char *[]){ "a", "--help" }));
+}
+
+static void help_may_stand_anywhere(void **state)
+{
+    char word[] = "dir", help[] = "--help", end[] = "--";
+
+    (void)state;
+    assert_true(args_ask_help(2, (char *const[]){ word, help }));
+    assert_false(args_ask_help(3, (char *const[]){ word, end, help }));
 }
 
 static void faults_say_what_would_be_right(void **state)
@@ -142,6 +149,7 @@ int main(void)
     const struct CMUnitTest promises[] = {
         cmocka_unit_test(flags_and_operands_may_be_mixed),
         cmocka_unit_test(two_dashes_end_the_flags),
+        cmocka_unit_test(help_may_stand_anywhere),
         cmocka_unit_test(faults_say_what_would_be_right),
         cmocka_unit_test(help_lists_own_and_common_flags),
     };

@@ -109,27 +109,40 @@ static int own_ran(int argc, char **argv)
 
 static const struct command own[] = { { "serve", "Run the server", own_ran }, { 0 } };
 
-static int run(int argc, char **argv)
+/* Runs a line of words. */
+static int run(const char *line)
 {
+    enum { WORDS_MAX = 8 };
+    scoped(mem_free) char *words = mem_text(line);
+    char *argv[WORDS_MAX + 1] = { NULL };
+    int argc = 0;
+
+    for (char *word = strtok(words, " "); word && argc < WORDS_MAX; word = strtok(NULL, " "))
+        argv[argc++] = word;
     return cli_main(argc, argv, own);
 }
 
 static void commands_of_the_program_are_run(void **state)
 {
     (void)state;
-    assert_int_equal(run(3, (char *[]){ "impresario", "serve", "--x", NULL }), 42);
+    assert_int_equal(run("impresario serve --x"), 42);
 }
 
 static void wrong_usage_ends_with_its_own_status(void **state)
 {
+    static const char *const lines[] = {
+        "impresario",
+        "impresario jbos",
+        "impresario jobs",
+        "impresario jobs ran",
+        "impresario jobs run",
+        "impresario logs -x",
+        "impresario jobs get \xff",
+    };
+
     (void)state;
-    assert_int_equal(run(1, (char *[]){ "impresario", NULL }), EXIT_USAGE);
-    assert_int_equal(run(2, (char *[]){ "impresario", "jbos", NULL }), EXIT_USAGE);
-    assert_int_equal(run(2, (char *[]){ "impresario", "jobs", NULL }), EXIT_USAGE);
-    assert_int_equal(run(3, (char *[]){ "impresario", "jobs", "ran", NULL }), EXIT_USAGE);
-    assert_int_equal(run(3, (char *[]){ "impresario", "jobs", "run", NULL }), EXIT_USAGE);
-    assert_int_equal(run(3, (char *[]){ "impresario", "logs", "-x", NULL }), EXIT_USAGE);
-    assert_int_equal(run(4, (char *[]){ "impresario", "jobs", "get", "\xff", NULL }), EXIT_USAGE);
+    for (size_t i = 0; i < n_items(lines); i++)
+        assert_int_equal(run(lines[i]), EXIT_USAGE);
 }
 
 static void a_server_that_is_away_ends_with_its_own_status(void **state)
@@ -137,9 +150,7 @@ static void a_server_that_is_away_ends_with_its_own_status(void **state)
     (void)state;
     setenv("IMPRESARIO_API_KEY", "k", 1);
     /* Nothing listens on port 1 of loopback, and nothing can without privileges. */
-    assert_int_equal(
-        run(4, (char *[]){ "impresario", "workflows", "list", "--url=http://127.0.0.1:1", NULL }),
-        EXIT_SERVER);
+    assert_int_equal(run("impresario workflows list --url=http://127.0.0.1:1"), EXIT_SERVER);
 }
 
 int main(void)

@@ -166,8 +166,9 @@ static int report_outcome(struct call *c, const json_t *job, struct err *e)
     scoped(mem_free) char *safe = text_safe(stack && *stack ? stack
                                             : error         ? error
                                                             : "the server gave no reason");
-    err_set(e, ERR_INPUT, "the job %s: %s\nIts log: impresario logs --job %s", status, safe,
-            json_text(job, "job_id"));
+    bool cancelled = status && strcmp(status, "cancelled") == 0;
+    err_set(e, ERR_INPUT, "the job %s: %s\nIts log: impresario logs --job %s",
+            cancelled ? "was cancelled" : "failed", safe, json_text(job, "job_id"));
     return EXIT_OUTCOME;
 }
 
