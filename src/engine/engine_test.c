@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The parts of the engine that read what comes out of a box. The engine as a whole is tested with
+ * real boxes, in test/api.
+ */
+#include "engine/feed.h"
+#include "engine/found.h"
+#include "engine/lines.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* ---- lines ---- */
+
+struct heard {
+    struct loop *loop;
+    struct lines *lines;
+    char text[4096];
+    size_t n;
+    int ends;
+    bool free_at_first;
+};
+
+static void on_line(void *arg, char *text, size_t n, bool cut)
+{
+    struct heard *h = arg;
+
+    h->n += (size_t)snprintf(h->text + h->n, sizeof h->text - h->n, "%.*s%s", (int)n, text,
+                             cut ? "+" : "|");
+    if (h->free_at_first) {
+        lines_free(take(h->lines));
+        loop_stop(h->loop);
+    }
+}
+
+static void on_end(void *arg)
+{
+    struct heard *h = arg;
+
+    h->ends++;
+    loop_stop(h->loop);
+}
+
+/* What `text`, written in pieces of `piece` bytes, is heard as. */
+static void hear(struct heard *h, const char *text, size_t size, size_t piece, size_t longest)
+{
+    int ends[2];
+
+    h->loop = loop_new(&clock_real);
+    assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    h->lines = lines_new(h->loop, ends[0], longest, &(struct lines_user){ on_line, on_end, h });
+    for (size_t at = 0; at < size; at += piece) {
+        size_t n = size - at < piece ? size - at : piece;
+        assert_int_equal(write(ends[1], text + at, n), (ssize_t)n);
+    }
+    close(ends[1]);
+    loop_run(h->loop);
+    lines_free(h->lines);
+    loop_free(h->loop);
+}
+
+static void lines_are_the_same_however_they_arrive(void **state)
+{
+    static const char text[] = "one\n\ntwo\nlast without end";
+
+    (void)state;
+    for (size_t piece = 1; piece < sizeof text; piece++) {
+        struct heard h = { 0 };
+        hear(&h, text, sizeof text - 1, piece, 100);
+        assert_string_equal(h.text, "one||two|last without end|");
+        assert_int_equal(h.ends, 1);
+    }
+}
+
+static void a_line_over_its_bound_comes_in_parts(void **state)
+{
+    struct heard h = { 0 };
+
+    (void)state;
+    hear(&h, "abcdefghij\nk\n", 13, 13, 4);
+    assert_string_equal(h.text, "abcd+efgh+ij|k|");
+}
+
+static void whoever_hears_a_line_may_stop_listening(void **state)
+{
+    struct heard h = { .free_at_first = true };
+
+    (void)state;
+    hear(&h, "one\ntwo\n", 8, 8, 100);
+    assert_null(h.lines);
+}
+
+static void what_is_no_text_becomes_text(void **state)
+{
+    static const struct {
+        const char *raw, *text;
+    } cases[] = {
+        { "plain \xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80",
+          "plain \xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80" },
+        { "\xff\xfe", "??" },
+        { "\xc0\x80", "??" },           /* a NUL, written too long */
+        { "\xed\xa0\x80", "???" },      /* a surrogate */
+        { "\xf4\x90\x80\x80", "????" }, /* beyond the last character */
+        { "cut \xe2\x82", "cut ??" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < n_items(cases); i++) {
+        scoped(mem_free) char *text = mem_text(cases[i].raw);
+        text_make_valid(text, strlen(text));
+        assert_string_equal(text, cases[i].text);
+    }
+    char nul[] = { 'a', '\0', 'b', '\0' };
+    text_make_valid(nul, 3);
+    assert_string_equal(nul, "a?b");
+}
+
+/* ---- feeds ---- */
+
+static void drain(void *arg, uint32_t events)
+{
+    struct heard *h = arg;
+    char part[8192];
+    ssize_t n = read(h->ends, part, sizeof part);
+
+    (void)events;
+    if (n <= 0)
+        loop_stop(h->loop);
+    else
+        h->n += (size_t)n;
+}
+
+static void a_feed_gives_all_and_ends(void **state)
+{
+    enum { SIZE = 1000000 }; /* far more than a pipe holds */
+    scoped(err_clear) struct err e = { 0 };
+    struct heard h = { 0 };
+    struct feed *feed = NULL;
+
+    (void)state;
+    h.loop = loop_new(&clock_real);
+    assert_int_equal(feed_new(h.loop, &feed, &h.ends, &e), 0);
+    feed_text(feed, mem_new(SIZE), SIZE);
+    struct watch *w = loop_watch(h.loop, h.ends, 1 /* EPOLLIN */, drain, &h);
+    loop_run(h.loop);
+    assert_int_equal(h.n, SIZE);
+    watch_free(w);
+    feed_free(feed);
+    close(h.ends);
+    loop_free(h.loop);
+}
+
+/* ---- what discovery found ---- */
+
+static int found(const char *text, json_t **out, struct err *e)
+{
+    scoped(json_decref) json_t *frame = json_loads(text, 0, NULL);
+
+    assert_non_null(frame);
+    return found_workflows(frame, out, e);
+}
+
+static void what_discovery_found_is_put_together_anew(void **state)
+{
+    scoped(err_clear) struct err e = { 0 };
+    scoped(json_decref) json_t *all = NULL;
+
+    (void)state;
+    assert_int_equal(
+        found("{\"workflows\":[{\"name\":\"a\",\"input_schema\":7,\"credential_names\":[1,\"x\"],"
+              "\"auth_profile\":\"../..\",\"viewport\":{\"width\":10,\"height\":20,\"z\":1},"
+              "\"surprise\":true}]}",
+              &all, &e),
+        0);
+    const json_t *one = json_array_get(all, 0);
+    assert_true(json_is_null(json_object_get(one, "input_schema")));
+    assert_true(json_is_null(json_object_get(one, "auth_profile")));
+    assert_null(json_object_get(one, "surprise"));
+    assert_int_equal(json_array_size(json_object_get(one, "credential_names")), 1);
+    assert_int_equal(json_object_size(json_object_get(one, "viewport")), 2);
+}
+
+static void what_discovery_found_wrong_is_named(void **state)
+{
+    static const struct {
+        const char *frame, *says;
+    } cases[] = {
+        { "{}", "No workflows" },
+        { "{\"workflows\":[]}", "No workflows" },
+        { "{\"workflows\":[{}]}", "illegal name" },
+        { "{\"workflows\":[{\"name\":\"  \"}]}", "illegal name" },
+        { "{\"workflows\":[{\"name\":\"a\\nb\"}]}", "illegal name" },
+        { "{\"workflows\":[{\"name\":\"a\"},{\"name\":\"a\"}]}", "Duplicate workflow name: \"a\"" },
+        { "{\"workflows\":[{\"name\":\"a\",\"viewport\":{\"width\":0,\"height\":1}}]}",
+          "illegal viewport" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < n_items(cases); i++) {
+        scoped(err_clear) struct err e = { 0 };
+        json_t *all = NULL;
+        assert_int_equal(found(cases[i].frame, &all, &e), -1);
+        assert_int_equal(e.code, ERR_INPUT);
+        assert_non_null(strstr(e.msg, cases[i].says));
+        assert_null(all);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest promises[] = {
+        cmocka_unit_test(lines_are_the_same_however_they_arrive),
+        cmocka_unit_test(a_line_over_its_bound_comes_in_parts),
+        cmocka_unit_test(whoever_hears_a_line_may_stop_listening),
+        cmocka_unit_test(what_is_no_text_becomes_text),
+        cmocka_unit_test(a_feed_gives_all_and_ends),
+        cmocka_unit_test(what_discovery_found_is_put_together_anew),
+        cmocka_unit_test(what_discovery_found_wrong_is_named),
+    };
+    return cmocka_run_group_tests_name("engine", promises, NULL, NULL);
+}
