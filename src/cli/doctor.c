@@ -115,13 +115,12 @@ static int examine(struct visit *v, const struct settings *settings, const char 
                                          .runner_dir = settings->runner };
     scoped(loop_free) struct loop *loop = loop_new(&clock_real);
     scoped(spawner_free) struct spawner *spawner = NULL;
-    scoped(probing_free) struct probing *probing = NULL;
 
     if (spawner_start(&options, &spawner, e) < 0)
         return -1;
     spawner_attach(spawner, loop);
     v->loop = loop;
-    probing = probe_start(spawner, loop, &probe, on_report, v);
+    scoped(probing_free) struct probing *probing = probe_start(spawner, loop, &probe, on_report, v);
     loop_run(loop);
     return 0;
 }

@@ -6,6 +6,9 @@
 #ifndef EXEC_BOX_IMAGE_H
 #define EXEC_BOX_IMAGE_H
 
-extern const char box_image[], box_image_end[];
+#include <stdint.h>
+
+extern const char box_image[];
+extern const uint64_t box_image_size;
 
 #endif

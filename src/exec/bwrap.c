@@ -49,12 +49,13 @@ static void add(struct buf *args, const char *text)
     buf_add(args, text, strlen(text) + 1);
 }
 
-#define add_all(args, ...)                                       \
-    do {                                                         \
-        const char *const words_[] = { __VA_ARGS__ };            \
-        for (size_t word_ = 0; word_ < n_items(words_); word_++) \
-            add(args, words_[word_]);                            \
-    } while (0)
+static void add_words(struct buf *args, const char *const *words)
+{
+    for (; *words; words++)
+        add(args, *words);
+}
+
+#define add_all(args, ...) add_words(args, (const char *const[]){ __VA_ARGS__, NULL })
 
 static void add_number(struct buf *args, long long number)
 {

@@ -40,7 +40,7 @@ int launcher_init(struct launcher *l, const struct view_options *view, struct er
     if (syscalls_filter(false, &l->filter, e) < 0 ||
         syscalls_filter(true, &l->browser_filter, e) < 0)
         return -1;
-    buf_add(&l->box, box_image, (size_t)(box_image_end - box_image));
+    buf_add(&l->box, box_image, box_image_size);
     if (stat("/proc/self/ns/user", &st) == 0)
         l->host_userns = st.st_ino;
     return 0;

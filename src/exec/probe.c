@@ -61,7 +61,11 @@ static void add_wall(struct probe *r, const char *name, enum probe_state state, 
                      char *advice)
 {
     r->walls = mem_resize(r->walls, (r->n + 1) * sizeof *r->walls);
-    r->walls[r->n++] = (struct probe_wall){ name, state, found, advice };
+    struct probe_wall *w = &r->walls[r->n++];
+    w->name = name;
+    w->state = state;
+    w->found = found;
+    w->advice = advice;
 }
 
 const char *probe_state_name(enum probe_state state)

@@ -30,10 +30,10 @@ struct probe {
 
 /* "full": every wall stands. "strong": all that tenants need to be kept apart. "below": boxes cannot
  * be built. */
-const char *probe_level(const struct probe *p);
-bool probe_has_missing(const struct probe *p);
+const char *probe_level(const struct probe *r);
+bool probe_has_missing(const struct probe *r);
 const char *probe_state_name(enum probe_state state); /* "ok", "weak", "missing" */
-json_t *probe_to_json(const struct probe *p);
+json_t *probe_to_json(const struct probe *r);
 
 struct probe_options {
     const char *data_dir;   /* whose disk is looked at; need not exist yet */
@@ -41,7 +41,7 @@ struct probe_options {
 };
 
 struct probing;
-typedef void (*probe_fn)(void *arg, const struct probe *p);
+typedef void (*probe_fn)(void *arg, const struct probe *r);
 
 /* Builds the boxes one after the other; fn is called on the loop when the last one has ended, with
  * a report that lives until probing_free(). */

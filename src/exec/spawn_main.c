@@ -272,13 +272,12 @@ static pid_t parent_of(pid_t pid)
     scoped(mem_free) char *path = mem_format("/proc/%d/stat", pid);
     char text[512] = "";
     scoped(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int parent = 0;
 
-    /* 12 (name) S parent ...; the name may hold anything. */
-    if (fd < 0 || read(fd, text, sizeof text - 1) <= 0 || !strrchr(text, ')') ||
-        sscanf(strrchr(text, ')'), ") %*c %d", &parent) != 1)
+    if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
         return 0;
-    return parent;
+    /* 12 (name) S parent ...; the name may hold anything. */
+    const char *tail = strrchr(text, ')');
+    return tail && strlen(tail) > 4 ? (pid_t)strtol(tail + 4, NULL, 10) : 0;
 }
 
 /* From a process id to a descriptor that stays true. The id was true when it was sent; that the
@@ -309,15 +308,18 @@ static bool is_known(const struct spawn *s, pid_t pid)
 static void find_orphan(struct box *b)
 {
     scoped(mem_free) char *path = mem_format("/proc/self/task/%d/children", getpid());
-    FILE *f = fopen(path, "re");
-    int pid;
+    scoped(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char text[4096] = "", *end;
 
-    while (f && b->first.fd < 0 && fscanf(f, "%d", &pid) == 1) {
+    if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
+        return; /* a kernel without that file: the closed socket ends it, a little later */
+    for (const char *at = text; b->first.fd < 0; at = end) {
+        pid_t pid = (pid_t)strtol(at, &end, 10);
+        if (end == at)
+            return;
         if (!is_known(b->spawn, pid))
             know_first(b, pid);
     }
-    if (f)
-        (void)fclose(f);
 }
 
 static void on_first_ended(void *arg, uint32_t events)

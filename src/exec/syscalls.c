@@ -124,14 +124,28 @@ struct filter {
     int err_no; /* of the first rule that could not be added */
 };
 
-#define refuse(f, err, nr, n_args, ...)                                     \
-    note(f, seccomp_rule_add((f)->ctx, SCMP_ACT_ERRNO((unsigned)(err)), nr, \
-                             n_args __VA_OPT__(, ) __VA_ARGS__))
-
 static void note(struct filter *f, int result)
 {
     if (result < 0 && !f->err_no)
         f->err_no = -result;
+}
+
+static void refuse(struct filter *f, int err_no, int nr)
+{
+    note(f, seccomp_rule_add_array(f->ctx, SCMP_ACT_ERRNO((unsigned)err_no), nr, 0, NULL));
+}
+
+static void refuse_when(struct filter *f, int err_no, int nr, struct scmp_arg_cmp is)
+{
+    note(f, seccomp_rule_add_array(f->ctx, SCMP_ACT_ERRNO((unsigned)err_no), nr, 1, &is));
+}
+
+static void refuse_when_both(struct filter *f, int err_no, int nr, struct scmp_arg_cmp is,
+                             struct scmp_arg_cmp also)
+{
+    const struct scmp_arg_cmp all[] = { is, also };
+
+    note(f, seccomp_rule_add_array(f->ctx, SCMP_ACT_ERRNO((unsigned)err_no), nr, 2, all));
 }
 
 static void refuse_by_name(struct filter *f)
@@ -139,7 +153,7 @@ static void refuse_by_name(struct filter *f)
     for (size_t i = 0; i < n_items(refused); i++) {
         int nr = seccomp_syscall_resolve_name(refused[i]);
         if (nr >= 0) /* else this architecture, or this libseccomp, has none of that name */
-            refuse(f, EPERM, nr, 0);
+            refuse(f, EPERM, nr);
     }
 }
 
@@ -147,29 +161,29 @@ static void refuse_clone_flag(struct filter *f, int flag)
 {
     scmp_datum_t bit = (scmp_datum_t)flag;
 
-    refuse(f, EPERM, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, bit, bit));
+    refuse_when(f, EPERM, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, bit, bit));
 }
 
 static void refuse_namespaces(struct filter *f, bool browser)
 {
     /* clone3 takes its flags from memory, where no filter can look; programs fall back to clone. */
-    refuse(f, ENOSYS, SCMP_SYS(clone3), 0);
+    refuse(f, ENOSYS, SCMP_SYS(clone3));
     for (size_t i = 0; i < n_items(other_namespaces); i++)
         refuse_clone_flag(f, other_namespaces[i]);
 
     if (!browser) {
         for (size_t i = 0; i < n_items(browser_namespaces); i++)
             refuse_clone_flag(f, browser_namespaces[i]);
-        refuse(f, EPERM, SCMP_SYS(unshare), 0);
-        refuse(f, EPERM, SCMP_SYS(chroot), 0);
+        refuse(f, EPERM, SCMP_SYS(unshare));
+        refuse(f, EPERM, SCMP_SYS(chroot));
         return;
     }
     for (size_t i = 0; i < n_items(other_namespaces); i++) {
         scmp_datum_t bit = (scmp_datum_t)other_namespaces[i];
-        refuse(f, EPERM, SCMP_SYS(unshare), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, bit, bit));
+        refuse_when(f, EPERM, SCMP_SYS(unshare), SCMP_A0(SCMP_CMP_MASKED_EQ, bit, bit));
     }
-    refuse(f, EPERM, SCMP_SYS(unshare), 1,
-           SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWTIME, CLONE_NEWTIME));
+    refuse_when(f, EPERM, SCMP_SYS(unshare),
+                SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWTIME, CLONE_NEWTIME));
 }
 
 static void refuse_sockets(struct filter *f)
@@ -182,19 +196,19 @@ static void refuse_sockets(struct filter *f)
         for (size_t i = 0; i < n_items(families); i++)
             known |= family == families[i];
         if (!known)
-            refuse(f, EAFNOSUPPORT, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, family));
+            refuse_when(f, EAFNOSUPPORT, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, family));
     }
-    refuse(f, EAFNOSUPPORT, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_GE, ALL_FAMILIES));
+    refuse_when(f, EAFNOSUPPORT, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_GE, ALL_FAMILIES));
 
     /* Netlink lists interfaces; through its other protocols it reaches nf_tables and more. */
-    refuse(f, EPROTONOSUPPORT, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, AF_NETLINK),
-           SCMP_A2(SCMP_CMP_NE, NETLINK_ROUTE));
+    refuse_when_both(f, EPROTONOSUPPORT, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_NETLINK),
+                     SCMP_A2(SCMP_CMP_NE, NETLINK_ROUTE));
 
     for (size_t i = 0; i < n_items(raw); i++) {
-        refuse(f, EPERM, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, AF_INET),
-               SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_BITS, raw[i]));
-        refuse(f, EPERM, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, AF_INET6),
-               SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_BITS, raw[i]));
+        refuse_when_both(f, EPERM, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET),
+                         SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_BITS, raw[i]));
+        refuse_when_both(f, EPERM, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET6),
+                         SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_BITS, raw[i]));
     }
 }
 
@@ -204,7 +218,7 @@ static void refuse_terminals(struct filter *f)
 
     /* They put words into a terminal's mouth. The kernel reads 32 bits of the number. */
     for (size_t i = 0; i < n_items(typing); i++)
-        refuse(f, EPERM, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, typing[i]));
+        refuse_when(f, EPERM, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, typing[i]));
 }
 
 static int export_filter(struct filter *f, struct buf *out, struct err *e)

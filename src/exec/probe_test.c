@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a report says of boxes; that Node and Chromium run in them is for the tests of `doctor`.
+ */
+#include "exec/probe.h"
+
+#include "base/json.h"
+#include "base/tree.h"
+#include "exec/exec.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct world {
+    char data_dir[64];
+    struct loop *loop;
+    struct spawner *spawner;
+};
+
+static void start_with(struct world *w, const char *runner_dir)
+{
+    const struct spawner_options options = { .runner_dir = runner_dir, .data_dir = w->data_dir };
+    scoped(err_clear) struct err e = { 0 };
+
+    if (spawner_start(&options, &w->spawner, &e) < 0)
+        fail_msg("%s", e.msg);
+}
+
+static int setup(void **state)
+{
+    struct world *w = mem_new(sizeof *w);
+
+    (void)snprintf(w->data_dir, sizeof w->data_dir, "/tmp/probe-test-XXXXXX");
+    assert_non_null(mkdtemp(w->data_dir));
+    w->loop = loop_new(&clock_real);
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+
+    spawner_free(w->spawner);
+    loop_free(w->loop);
+    assert_int_equal(tree_remove(w->data_dir), 0);
+    mem_free(w);
+    return 0;
+}
+
+struct reading {
+    struct loop *loop;
+    struct buf text;
+};
+
+static void on_report(void *arg, const struct probe *r)
+{
+    struct reading *reading = arg;
+    scoped(json_decref) json_t *value = probe_to_json(r);
+
+    json_print_into(value, &reading->text);
+    loop_stop(reading->loop);
+}
+
+static void assert_says(const struct buf *text, const char *words)
+{
+    if (!strstr(buf_str(text), words))
+        fail_msg("%s is not in %s", words, buf_str(text));
+}
+
+static void a_machine_that_builds_boxes_is_strong(void **state)
+{
+    struct world *w = *state;
+    const struct probe_options options = { .data_dir = w->data_dir };
+    struct reading r = { .loop = w->loop };
+
+    start_with(w, NULL);
+    spawner_attach(w->spawner, w->loop);
+    scoped(probing_free) struct probing *p =
+        probe_start(w->spawner, w->loop, &options, on_report, &r);
+    loop_run(w->loop);
+    assert_says(&r.text, "{\"sandbox_level\":\"strong\",\"ready\":true,");
+    assert_says(&r.text, "{\"name\":\"namespaces\",\"state\":\"ok\"");
+    assert_says(&r.text, "{\"name\":\"system-calls\",\"state\":\"ok\"");
+    assert_says(&r.text, "{\"name\":\"network\",\"state\":\"weak\"");
+    buf_done(&r.text);
+}
+
+static void a_runner_that_is_not_there_is_named(void **state)
+{
+    struct world *w = *state;
+    const struct probe_options options = { .data_dir = w->data_dir, .runner_dir = "/no-runner" };
+    struct reading r = { .loop = w->loop };
+
+    start_with(w, NULL);
+    spawner_attach(w->spawner, w->loop);
+    scoped(probing_free) struct probing *p =
+        probe_start(w->spawner, w->loop, &options, on_report, &r);
+    loop_run(w->loop);
+    assert_says(&r.text, "\"ready\":false");
+    assert_says(&r.text, "/no-runner/slot.mjs: No such file or directory");
+    buf_done(&r.text);
+}
+
+static void the_short_form_names_the_level_and_what_is_short_of_full(void **state)
+{
+    struct world *w = *state;
+    char *why = NULL;
+
+    start_with(w, NULL);
+    assert_string_equal(probe_boxes(w->spawner, &why), "strong");
+    assert_non_null(strstr(why, "network: installs and jobs use the host's network as it is"));
+    mem_free(why);
+}
+
+static void a_box_that_cannot_be_built_is_below_and_says_why(void **state)
+{
+    struct world *w = *state;
+    char *why = NULL;
+
+    start_with(w, "/no-runner");
+    assert_string_equal(probe_boxes(w->spawner, &why), "below");
+    assert_non_null(strstr(why, "namespaces: binds: /no-runner: No such file or directory"));
+    mem_free(why);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(int argc, char **argv)
+{
+    if (exec_wanted(argv[0]))
+        return exec_main(argc, argv);
+    const struct CMUnitTest tests[] = {
+        TEST(a_machine_that_builds_boxes_is_strong),
+        TEST(a_runner_that_is_not_there_is_named),
+        TEST(the_short_form_names_the_level_and_what_is_short_of_full),
+        TEST(a_box_that_cannot_be_built_is_below_and_says_why),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
