@@ -4,9 +4,9 @@
  *
  * What it makes: folders (0755), files (0644, or 0755 when any executable bit is set), and symbolic
  * links that stay inside the tree. Owners, times, extended attributes and all other bits are
- * dropped; a hard link becomes a copy. What it leaves out without complaint: AppleDouble twins
- * (`._x`), anything under `node_modules` or `.git`, and (with a note) links under .libretto-share.
- * Everything else it refuses, with a sentence that names the entry.
+ * dropped; a hard link becomes a copy. What it leaves out: AppleDouble twins (`._x`), anything
+ * under `node_modules` or `.git` (with one note), and links under .libretto-share (with a note
+ * each). Everything else it refuses, with a sentence that names the entry.
  */
 #ifndef ARTIFACT_UNPACK_H
 #define ARTIFACT_UNPACK_H
@@ -19,7 +19,7 @@
 struct unpack_options {
     bool plain;           /* a tar as it is; otherwise a tar in gzip */
     uint64_t max_bytes;   /* of all entries, also of those left out; 0: LIMIT_UNPACKED_MIB */
-    uint64_t max_entries; /* 0: LIMIT_ENTRIES */
+    uint64_t max_entries; /* and folders; 0: LIMIT_ENTRIES */
     unsigned max_path;    /* bytes of one path; 0: LIMIT_PATH */
     /* Something was left out that its author may miss. May be NULL. */
     void (*note)(void *arg, const char *message);
@@ -27,7 +27,8 @@ struct unpack_options {
 };
 
 /* Reads the archive from `in` and makes its tree under the empty folder `into`. ERR_INPUT and
- * ERR_LIMIT: the archive is refused, for a reason its author can read; ERR_IO: our own fault. */
+ * ERR_LIMIT: the archive is refused, for a reason its author can read; ERR_IO: our own fault. What
+ * was made before a fault stays. */
 must_use int unpack_archive(int in, int into, const struct unpack_options *options, struct err *e);
 
 /* impresario unpack [--tar] --into DIR [--report FD] [--max-bytes N] [--max-entries N]
