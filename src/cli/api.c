@@ -167,16 +167,19 @@ int api_read_reply(const struct client_reply *reply, const char *url, json_t **o
     return 0;
 }
 
-static int unreachable(const struct api *a, struct err *e)
+/* The client names the whole URL; the address is what can be set. */
+static int unreachable(const struct api *a, const char *url, struct err *e)
 {
     enum err_code code = e->code;
     scoped(mem_free) char *why = mem_text(e->msg);
+    size_t n = strlen(url);
+    bool named = strncmp(why, url, n) == 0 && strncmp(why + n, ": ", 2) == 0;
 
     err_clear(e);
     return err_set(e, code,
                    "cannot reach %s: %s\nIs the server running (impresario serve)? Another address"
                    " is set by IMPRESARIO_URL or --url.",
-                   a->url, why);
+                   a->url, named ? why + n + 2 : why);
 }
 
 static int post(struct api *a, const char *path, const struct buf *body, json_t **out,
@@ -185,7 +188,7 @@ static int post(struct api *a, const char *path, const struct buf *body, json_t 
     scoped(mem_free) char *url = mem_format("%s%s", a->url, path);
 
     if (client_post(a->client, url, a->headers, body->data, body->n, &a->reply, e) < 0)
-        return unreachable(a, e);
+        return unreachable(a, url, e);
     a->reached = true;
     return api_read_reply(&a->reply, a->url, out, e);
 }
@@ -235,7 +238,7 @@ int api_upload(struct api *a, const char *path, const struct client_upload *up, 
     scoped(mem_free) char *url = mem_format("%s%s", a->url, path);
 
     if (client_post_upload(a->client, url, a->headers, up, &a->reply, e) < 0)
-        return unreachable(a, e);
+        return unreachable(a, url, e);
     a->reached = true;
     return api_read_reply(&a->reply, a->url, out, e);
 }

@@ -14,7 +14,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-const BINARY =
+export const BINARY =
     process.env.IMPRESARIO_BINARY ?? fileURLToPath(new URL("../../build/impresario", import.meta.url));
 /** Shorter than the server's own default, so that imports which never end do not hold up the suites. */
 export const DISCOVER_SECONDS = 10;
