@@ -23,6 +23,7 @@
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 const char *const cgroup_names[CGROUP_KINDS] = { "memory", "pids", "cpu" };
@@ -35,6 +36,7 @@ enum {
     /* bubblewrap, outside and inside, and the first process of the box */
     OWN_PROCESSES = 3,
     SWEEP_MS = 5000,
+    LAST_TRIES = 500, /* of 2 ms */
 };
 
 struct hierarchy {
@@ -43,8 +45,15 @@ struct hierarchy {
     char *why;
 };
 
+/* A group that the kernel did not let go of yet. */
+struct leftover {
+    char *dir;
+    struct leftover *next;
+};
+
 struct cgroups {
     struct hierarchy of[CGROUP_KINDS];
+    struct leftover *leftovers;
 };
 
 static int read_text(const char *path, struct buf *out)
@@ -190,13 +199,19 @@ static void sweep(const char *dir)
         closedir(d);
 }
 
+/* There may be one from before, which must be of use to us. */
+static int make_own(const char *dir)
+{
+    return mkdir(dir, 0755) < 0 && errno != EEXIST ? -1 : access(dir, W_OK | X_OK);
+}
+
 static void open_v1(struct hierarchy *h, const char *mount, const char *own, const char *owner)
 {
     h->version = 1;
     scoped(mem_free) char *ours =
         mem_format("%s%s/impresario-%s", mount, own && strcmp(own, "/") != 0 ? own : "", owner);
 
-    if (mkdir(ours, 0755) < 0 && errno != EEXIST) {
+    if (make_own(ours) < 0) {
         *strrchr(ours, '/') = '\0';
         h->why = mem_format("no group may be made in %s: %s", ours, strerror(errno));
         return;
@@ -244,8 +259,7 @@ static void open_v2(struct hierarchy *h, const char *mount, const char *own, con
     if (!parent)
         return;
     scoped(mem_free) char *ours = mem_format("%s/impresario-%s", parent, owner);
-    if (write_text(parent, "cgroup.subtree_control", enable) < 0 ||
-        (mkdir(ours, 0755) < 0 && errno != EEXIST) ||
+    if (write_text(parent, "cgroup.subtree_control", enable) < 0 || make_own(ours) < 0 ||
         write_text(ours, "cgroup.subtree_control", enable) < 0) {
         h->why = mem_format("cannot use %s in %s: %s", controller, parent, strerror(errno));
         return;
@@ -279,10 +293,52 @@ struct cgroups *cgroups_open(const struct cgroup_source *source, const char *own
     return all;
 }
 
+/* A process may still be counted a moment after it was reaped. What is not let go of now is tried
+ * again with the next box, and at the end. */
+static void remove_leftovers(struct cgroups *all)
+{
+    for (struct leftover **at = &all->leftovers; *at;) {
+        struct leftover *l = *at;
+        if (rmdir(l->dir) < 0 && errno == EBUSY) {
+            at = &l->next;
+            continue;
+        }
+        *at = l->next;
+        mem_free(l->dir);
+        mem_free(l);
+    }
+}
+
+static void remove_group(struct cgroups *all, char *dir)
+{
+    struct leftover *l = mem_new(sizeof *l);
+
+    *l = (struct leftover){ dir, all->leftovers };
+    all->leftovers = l;
+}
+
+static void remove_last_leftovers(struct cgroups *all)
+{
+    const struct timespec a_little = { .tv_nsec = 2 * 1000 * 1000 };
+
+    remove_leftovers(all);
+    for (int i = 0; all->leftovers && i < LAST_TRIES; i++) {
+        (void)nanosleep(&a_little, NULL);
+        remove_leftovers(all);
+    }
+    while (all->leftovers) { /* the next start sweeps them */
+        struct leftover *l = all->leftovers;
+        all->leftovers = l->next;
+        mem_free(l->dir);
+        mem_free(l);
+    }
+}
+
 void cgroups_close(struct cgroups *all)
 {
     if (!all)
         return;
+    remove_last_leftovers(all);
     for (int kind = 0; kind < CGROUP_KINDS; kind++) {
         if (all->of[kind].ours)
             (void)rmdir(all->of[kind].ours);
@@ -346,7 +402,7 @@ int cgroup_make(struct cgroups *all, const char *box, const struct plan_limits *
         if ((mkdir(g.dirs[kind], 0755) < 0 && errno != EEXIST) ||
             set_limit(kind, h->version, g.dirs[kind], limits) < 0) {
             int err_no = errno;
-            cgroup_remove(&g);
+            cgroup_remove(all, &g);
             errno = err_no;
             return -1;
         }
@@ -380,12 +436,11 @@ int cgroup_oom_kills(const struct cgroup *g)
     return kills;
 }
 
-void cgroup_remove(struct cgroup *g)
+void cgroup_remove(struct cgroups *all, struct cgroup *g)
 {
     for (int kind = 0; kind < CGROUP_KINDS; kind++) {
         if (g->dirs[kind])
-            (void)rmdir(g->dirs[kind]);
-        mem_free(g->dirs[kind]);
-        g->dirs[kind] = NULL;
+            remove_group(all, take(g->dirs[kind]));
     }
+    remove_leftovers(all);
 }

@@ -51,6 +51,6 @@ must_use int cgroup_join(const struct cgroup *g);
 int cgroup_oom_kills(const struct cgroup *g);
 
 /* For a box that has ended. */
-void cgroup_remove(struct cgroup *g);
+void cgroup_remove(struct cgroups *all, struct cgroup *g);
 
 #endif

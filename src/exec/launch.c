@@ -6,7 +6,6 @@
  */
 #include "exec/launch.h"
 
-#include "exec/box_image.h"
 #include "exec/plan_private.h"
 #include "exec/syscalls.h"
 #include "exec/wire.h"
@@ -30,6 +29,12 @@ enum {
     MAX_PASSED = BOX_CONTROL_FD + 1 + PLAN_FDS + BWRAP_FILES + 1,
 };
 
+/* The program box_main.c, built on its own and carried along, so that there is one file to install
+ * and the two always fit. */
+static const unsigned char box_program[] = {
+#include "box_bytes.h"
+};
+
 _Static_assert((int)PLAN_FDS <= (int)BOX_MAX_FDS, "a launch has room for the plan's descriptors");
 
 int launcher_init(struct launcher *l, const struct view_options *view, struct err *e)
@@ -40,7 +45,7 @@ int launcher_init(struct launcher *l, const struct view_options *view, struct er
     if (syscalls_filter(false, &l->filter, e) < 0 ||
         syscalls_filter(true, &l->browser_filter, e) < 0)
         return -1;
-    buf_add(&l->box, box_image, box_image_size);
+    buf_add(&l->box, box_program, sizeof box_program);
     if (stat("/proc/self/ns/user", &st) == 0)
         l->host_userns = st.st_ino;
     return 0;
@@ -127,6 +132,25 @@ static _Noreturn void fail(const struct birth *b, enum box_step step)
     _exit(1);
 }
 
+/* The host's network needs no step, and none at all is bubblewrap's. There are no cages yet, and a
+ * plan that asks for one must not get more than it asked for. */
+static void enter_network(const struct birth *b)
+{
+    errno = ENOSYS;
+    if (b->plan->limits.net == PLAN_NET_CAGE)
+        fail(b, BOX_STEP_NETWORK);
+}
+
+/* When memory is short everywhere, a box goes before the server does. Chromium ranks its own
+ * processes above this. */
+static void step_back(void)
+{
+    static const char score[] = "200";
+    scoped(fd_close) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    (void)!write(fd, score, strlen(score));
+}
+
 static void become_user(const struct birth *b)
 {
     if (b->l->view.as_root && (setgroups(0, NULL) < 0 || setresgid(b->uid, b->uid, b->uid) < 0 ||
@@ -176,6 +200,8 @@ static _Noreturn void be_born(struct birth *b)
         errno = err_no;
         fail(b, BOX_STEP_VIEW);
     }
+    enter_network(b);
+    step_back();
     become_user(b);
 
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -157,7 +157,7 @@ static void box_free(struct box *b)
     close_watched(&b->control_watch, &b->control);
     close_watched(&b->words_watch, &b->words_fd);
     buf_done(&b->words);
-    cgroup_remove(&b->group);
+    cgroup_remove(b->spawn->cgroups, &b->group);
     b->spawn->uid_used[b->uid_slot] = false;
     mem_free(b);
 }
@@ -428,7 +428,7 @@ static void start(struct spawn *s, int64_t id, struct plan *p)
     msec_t now = clock_steady(&clock_real);
     if (launch(&s->launcher, p, s->uid + (uid_t)slot, &group, &made) < 0) {
         refuse_start(s, id, box_step_names[BOX_STEP_BWRAP], strerror(errno));
-        cgroup_remove(&group);
+        cgroup_remove(s->cgroups, &group);
         s->uid_used[slot] = false;
         return;
     }

@@ -565,6 +565,17 @@ static void with_the_hosts_network_names_and_hosts_are_reached(void **state)
     run_done(&r);
 }
 
+static void a_cage_that_cannot_be_had_is_not_replaced_by_less(void **state)
+{
+    struct plan_limits l = plain;
+    struct run r;
+
+    l.net = PLAN_NET_CAGE;
+    run_script(&r, state, &l, "exit 0");
+    assert_string_equal(r.step, "network");
+    run_done(&r);
+}
+
 /* ---- limits ---- */
 
 static void the_work_folder_is_capped(void **state)
@@ -701,6 +712,7 @@ int main(int argc, char **argv)
         TEST(a_browsers_box_can_nest_user_namespaces_but_not_mount),
         TEST(without_a_network_there_is_only_a_loopback_of_its_own),
         TEST(with_the_hosts_network_names_and_hosts_are_reached),
+        TEST(a_cage_that_cannot_be_had_is_not_replaced_by_less),
         TEST(the_work_folder_is_capped),
         TEST(a_file_is_capped),
         TEST(memory_is_capped),
