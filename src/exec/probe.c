@@ -51,8 +51,7 @@ struct probing {
     struct buf text;
     bool ended, worked;
     struct child_exit how; /* without its texts */
-    char step[32];
-    char *trouble; /* why it did not work */
+    char *trouble;         /* why it did not work */
 };
 
 /* ---- walls ---- */
@@ -144,7 +143,7 @@ static bool is_setting(const char *path, const char *value)
            strncmp(text, value, strlen(value)) == 0 && text[strlen(value)] == '\n';
 }
 
-static char *advise_namespaces(const struct probing *p)
+static const char *advise_namespaces(const struct probing *p)
 {
     static const struct {
         const char *path, *value, *advice;
@@ -156,19 +155,28 @@ static char *advise_namespaces(const struct probing *p)
           "allows userns" },
         { "/proc/sys/user/max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=10000" },
     };
+    static const struct {
+        const char *words, *advice;
+    } troubles[] = {
+        { "max_*_namespaces", "sysctl -w user.max_user_namespaces=10000" },
+        { "mount proc", "the container hides parts of /proc: start it with unmasked paths "
+                        "(Docker: --security-opt systempaths=unconfined)" },
+        { "binds: mount namespace", "root may not mount here: run the server as a normal user, or "
+                                    "give its container CAP_SYS_ADMIN" },
+        { "user: ", "root may not become other users here: run the server as a normal user" },
+        { "binds: ", "what is named here must exist, and be open to all to read" },
+    };
 
     for (size_t i = 0; i < n_items(settings); i++) {
         if (is_setting(settings[i].path, settings[i].value))
-            return mem_text(settings[i].advice);
+            return settings[i].advice;
     }
-    if (strstr(p->trouble, "proc"))
-        return mem_text("the container hides parts of /proc: start it with unmasked paths "
-                        "(Docker: --security-opt systempaths=unconfined)");
-    if (geteuid() == 0 && strcmp(p->step, "binds") == 0)
-        return mem_text("root may not mount here: run the server as a normal user, or give its "
-                        "container CAP_SYS_ADMIN");
-    return mem_text("a container or a service manager may forbid user namespaces (Docker's default "
-                    "filter and systemd's RestrictNamespaces= do)");
+    for (size_t i = 0; i < n_items(troubles); i++) {
+        if (strstr(p->trouble, troubles[i].words))
+            return troubles[i].advice;
+    }
+    return "a container or a service manager may forbid user namespaces (Docker's default filter "
+           "and systemd's RestrictNamespaces= do)";
 }
 
 static void look_for_bubblewrap(struct probe *r)
@@ -269,7 +277,8 @@ static void judge_box(struct probing *p)
     struct probe *r = &p->report;
 
     if (!p->worked) {
-        add_wall(r, "namespaces", PROBE_MISSING, mem_text(p->trouble), advise_namespaces(p));
+        add_wall(r, "namespaces", PROBE_MISSING, mem_text(p->trouble),
+                 mem_text(advise_namespaces(p)));
         return;
     }
     add_wall(r, "namespaces", PROBE_OK, mem_text("user, process, mount, network, ipc, uts, cgroup"),
@@ -403,7 +412,6 @@ static void on_exit_told(void *arg, const struct child_exit *how)
     p->ended = true;
     p->worked = how->exited && how->status == 0;
     p->how = *how;
-    (void)snprintf(p->step, sizeof p->step, "%s", how->step ? how->step : "");
     if (how->step)
         p->trouble = mem_format("%s: %s", how->step, how->detail ? how->detail : "no reason known");
     end_canary(p);
