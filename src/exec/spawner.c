@@ -323,8 +323,11 @@ void spawner_free(struct spawner *s)
 {
     if (!s)
         return;
-    while (s->children)
-        child_free(s->children);
+    while (s->children) {
+        struct child *c = s->children;
+        drop(s, c);
+        c->id = 0;
+    }
     watch_free(s->watch);
     timer_free(s->restart);
     timer_free(s->lost);

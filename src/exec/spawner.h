@@ -54,7 +54,8 @@ must_use int spawner_start(const struct spawner_options *options, struct spawner
 /* Replies and exits arrive on this loop from now on; NULL: on none, until the next call. */
 void spawner_attach(struct spawner *s, struct loop *loop);
 
-/* Kills every child, waits for the process to end; no callback comes any more. */
+/* Kills every child and waits until all are gone; no callback comes any more. What is left of the
+ * children is still their owners' to free. */
 void spawner_free(struct spawner *s);
 DEFINE_SCOPED(struct spawner, spawner_free)
 

@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -318,6 +319,34 @@ static void when_the_spawner_dies_so_do_the_boxes_and_a_new_one_comes(void **sta
     assert_int_not_equal(spawner_pid(w->spawner), old);
     run_script(&r, state, &plain, "exit 5");
     assert_ended(&r, true, 5);
+    run_done(&r);
+}
+
+static char group_name[64];
+
+static int assert_not_our_group(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    if (strcmp(path + at->base, group_name) == 0)
+        fail_msg("%s is left", path);
+    return 0;
+}
+
+static void when_the_spawner_ends_no_control_group_is_left(void **state)
+{
+    struct world *w = *state;
+    struct stat st;
+    struct run r;
+
+    assert_int_equal(stat(w->data_dir, &st), 0);
+    (void)snprintf(group_name, sizeof group_name, "impresario-%llx-%llx",
+                   (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    run_start(&r, w, shell(&plain, MANY_CHILDREN));
+    run_wait(&r, "up");
+    watch_free(take(r.watch));
+    spawner_free(take(w->spawner));
+    (void)nftw("/sys/fs/cgroup", assert_not_our_group, 16, FTW_PHYS);
     run_done(&r);
 }
 
@@ -699,6 +728,7 @@ int main(int argc, char **argv)
         TEST(a_program_can_be_asked_to_end),
         TEST(a_freed_child_is_killed_and_not_heard_of_again),
         TEST(when_the_spawner_dies_so_do_the_boxes_and_a_new_one_comes),
+        TEST(when_the_spawner_ends_no_control_group_is_left),
         TEST(signals_for_the_group_do_not_end_the_spawner),
         TEST(when_bubblewrap_is_killed_nothing_is_left),
         TEST(when_the_server_is_killed_nothing_is_left),
