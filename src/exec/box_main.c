@@ -55,11 +55,19 @@ static void check_userns(uint64_t host)
         fail(BOX_STEP_USERNS);
 }
 
+/* Never above what the machine's owner allows us. */
 static void limit(int resource, uint64_t most)
 {
-    struct rlimit r = { most, most };
+    struct rlimit r;
 
-    if (most != BOX_NO_LIMIT && setrlimit((__rlimit_resource_t)resource, &r) < 0)
+    if (most == BOX_NO_LIMIT)
+        return;
+    if (getrlimit((__rlimit_resource_t)resource, &r) < 0)
+        fail(BOX_STEP_LIMITS);
+    if (r.rlim_max > most)
+        r.rlim_max = most;
+    r.rlim_cur = r.rlim_max;
+    if (setrlimit((__rlimit_resource_t)resource, &r) < 0)
         fail(BOX_STEP_LIMITS);
 }
 
