@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/route.h"
+#include "api/schema.h"
 
 #include "domain/credential.h"
+
+/* What the rules refuse of an input is refused for its name. */
+static int refused(struct call *c, const struct err *e)
+{
+    if (e->code == ERR_INPUT)
+        issue_custom(c->issues, "name", e->msg);
+    return -1;
+}
 
 static int put(struct call *c, struct db *db, bool overwrite, json_t **out, struct err *e)
 {
@@ -11,7 +20,7 @@ static int put(struct call *c, struct db *db, bool overwrite, json_t **out, stru
 
     if (credential_put(db, c->with->sealer, c->tenant, name, json_text(c->input, "value"),
                        overwrite, &id, &overwritten, e) < 0)
-        return -1;
+        return refused(c, e);
     scoped(mem_free) char *message =
         mem_format("Credential \"%s\" %s", name, overwritten ? "updated" : "created");
     *out = success(message);
@@ -69,7 +78,7 @@ static int update(struct call *c, struct db *db, json_t **out, struct err *e)
 {
     if (credential_update(db, c->with->sealer, c->tenant, json_text(c->input, "id"),
                           json_text(c->input, "name"), json_text(c->input, "value"), e) < 0)
-        return -1;
+        return refused(c, e);
     *out = success("Credential updated");
     return 0;
 }

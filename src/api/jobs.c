@@ -61,8 +61,13 @@ static int create(struct call *c, struct db *db, json_t **out, struct err *e)
     struct id id;
     bool existing;
 
-    if (check_params(c, params, e) < 0 || job_create(db, &spec, &id, &existing, e) < 0)
+    if (check_params(c, params, e) < 0)
         return -1;
+    if (job_create(db, &spec, &id, &existing, e) < 0) {
+        if (e->code == ERR_CONFLICT)
+            c->data = json_pack("{s:s}", "job_id", id.text);
+        return -1;
+    }
     struct engine_state state = engine_state(c->with->engine);
     bool at_once = !existing && state.ready > 0 && state.busy < state.slots;
     scoped(mem_free) char *message =

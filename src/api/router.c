@@ -120,9 +120,10 @@ static void reply(struct request *r, int status, struct buf *body, int retry_aft
                   const char *allow)
 {
     char seconds[16];
-    struct http_header headers[6] = { { "content-type", "application/json" },
+    struct http_header headers[7] = { { "content-type", "application/json" },
+                                      { "cache-control", "no-store" },
                                       { "x-request-id", r->id } };
-    size_t n = 2;
+    size_t n = 3;
 
     if (retry_after > 0) {
         snprintf(seconds, sizeof seconds, "%d", retry_after);
@@ -153,7 +154,9 @@ static void fail_with(struct request *r, const struct err *e, const char *allow)
     scoped(json_decref) json_t *data = NULL;
     struct buf body = { 0 };
 
-    if (json_array_size(r->issues) > 0)
+    if (r->call.data)
+        data = json_incref(r->call.data);
+    else if (json_array_size(r->issues) > 0)
         data = json_pack("{s:O}", "issues", r->issues);
     if (error_status(e->code) == 500)
         log_event(LOG_ERROR, "http.fault", F_TEXT("request", r->id),
@@ -254,7 +257,7 @@ static int check_head(struct request *r, struct err *e)
         return -1;
     if (!r->entry->route)
         return err_set(e, ERR_NOT_IMPLEMENTED,
-                       "%s is part of the API, but this server does not implement it yet",
+                       "This server does not implement %s yet, which is part of the API",
                        r->entry->path);
     if (check_type(r, e) < 0)
         return -1;
@@ -319,6 +322,7 @@ static void gone(void *ctx, struct http_req *http)
     json_decref(r->input);
     json_decref(r->issues);
     json_decref(r->answer);
+    json_decref(r->call.data);
     mem_free(r->idempotency_key);
     mem_free(r);
 }

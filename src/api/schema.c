@@ -183,6 +183,10 @@ static void check_string(struct check *c, const json_t *schema, const json_t *va
         invalid_string(c, "uuid", "Invalid uuid");
     if (format && strcmp(format, "uri") == 0 && !is_url(text))
         invalid_string(c, "url", "Invalid url");
+    if (format && strcmp(format, "date-time") == 0 &&
+        !matches("^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?(Z|[+-]\\d{2}:\\d{2})$",
+                 text))
+        invalid_string(c, "datetime", "Invalid datetime");
     if (pattern && !matches(pattern, text))
         invalid_string(c, "regex", "Invalid");
 }

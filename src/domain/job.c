@@ -105,6 +105,27 @@ static int insert(struct db *db, const struct job_spec *spec, const struct targe
                   P_INT(db_now(db)));
 }
 
+/* Wishes that a machine of one's own cannot grant are taken, kept, and told. */
+static int say_without_effect(struct db *db, const struct job_spec *spec, const struct target *t,
+                              const struct id *id, struct err *e)
+{
+    static const struct {
+        const char *name, *says;
+    } wishes[] = {
+        { "residential_proxy", "residential_proxy has no effect on this server, which has no "
+                               "proxies: the job connects from its own address" },
+        { "gpu", "gpu has no effect on this server: the browser draws without one" },
+    };
+
+    for (size_t i = 0; i < n_items(wishes); i++) {
+        const json_t *proxy = json_object_get(spec->options, wishes[i].name);
+        if ((json_is_object(proxy) || json_bool(t->launch, wishes[i].name, false)) &&
+            job_log_add(db, id->text, "warn", wishes[i].says, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int job_create(struct db *db, const struct job_spec *spec, struct id *id, bool *existing,
                struct err *e)
 {
@@ -123,7 +144,8 @@ int job_create(struct db *db, const struct job_spec *spec, struct id *id, bool *
     *existing = false;
     int r = check_credential(db, spec, &t, e) < 0 || check_queue(db, spec, e) < 0 ||
                     insert(db, spec, &t, id, e) < 0 ||
-                    job_log_add(db, id->text, "info", "Job queued", e) < 0
+                    job_log_add(db, id->text, "info", "Job queued", e) < 0 ||
+                    say_without_effect(db, spec, &t, id, e) < 0
                 ? -1
                 : 0;
     json_decref(t.launch);

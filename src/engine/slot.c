@@ -110,7 +110,14 @@ static void on_error(struct slot *s, const json_t *frame)
     const char *said = json_text(frame, "error");
     scoped(mem_free) char *error = bounded(
         said && *said ? said : "The handler threw nothing that can be shown", LIMIT_JOB_ERROR);
-    scoped(mem_free) char *stack = bounded(json_text(frame, "stack"), LIMIT_JOB_ERROR);
+    const char *frames = json_text(frame, "stack");
+    const char *kind = json_text(frame, "kind");
+    /* What is thrown need not be an Error: then there is no stack but what it says. */
+    bool thrown = kind && strcmp(kind, "handler") == 0;
+    scoped(mem_free) char *stack = bounded(frames   ? frames
+                                           : thrown ? error
+                                                    : NULL,
+                                           LIMIT_JOB_ERROR);
 
     if (s->cancelled) {
         tell_cancelled(s);
