@@ -26,6 +26,7 @@ struct call {
     const char *request_digest; /* of all that was asked, for nonces */
     const struct upload *upload;
     json_t *issues;       /* a handler that refuses its input may say where: issue_custom() */
+    json_t *data;         /* of a fault, where issues do not say it; the router frees it */
     char next_cursor[64]; /* becomes the header x-next-cursor unless empty */
 
     /* For routes that wait: what the thing's state was when this request first looked. */
