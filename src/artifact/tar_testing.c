@@ -25,30 +25,38 @@ static void pad(struct buf *tar)
         buf_char(tar, '\0');
 }
 
+/* Octal digits with a NUL behind them. */
+static void octal(unsigned char *field, int digits, size_t value)
+{
+    field[digits] = '\0';
+    for (int i = digits - 1; i >= 0; i--, value /= 8)
+        field[i] = (unsigned char)('0' + value % 8);
+}
+
 void tar_add(struct buf *tar, const struct member *m)
 {
     unsigned char h[512] = { 0 };
-    size_t n = m->data ? m->n ? m->n : strlen(m->data) : 0;
-    unsigned sum = 0;
+    size_t n = m->data ? m->n ? m->n : strlen(m->data) : 0, sum = 0;
 
     memcpy(h, m->name, strnlen(m->name, 100));
-    (void)snprintf((char *)h + 100, 8, "%07o", m->mode ? m->mode : 0644);
-    memcpy(h + 108, "0001750", 8);
-    memcpy(h + 116, "0001750", 8);
-    (void)snprintf((char *)h + 124, 12, "%011zo", n);
+    octal(h + 100, 7, m->mode ? m->mode : 0644);
+    octal(h + 108, 7, 1000);
+    octal(h + 116, 7, 1000);
+    octal(h + 124, 11, n);
     if (m->size)
         memcpy(h + 124, m->size, 12);
-    memcpy(h + 136, "14700000000", 12);
+    octal(h + 136, 11, 1700000000);
     h[156] = (unsigned char)(m->type ? m->type : '0');
     if (m->link)
         memcpy(h + 157, m->link, strnlen(m->link, 100));
-    memcpy(h + 257, "ustar\00000", 8);
+    memcpy(h + 257, m->gnu ? "ustar  " : "ustar\00000", 8);
     memset(h + 148, ' ', 8);
     for (size_t i = 0; i < sizeof h; i++)
         sum += h[i];
-    (void)snprintf((char *)h + 148, 8, "%06o", sum);
+    octal(h + 148, 6, sum);
     buf_add(tar, h, sizeof h);
-    buf_add(tar, m->data ? m->data : "", n);
+    if (n > 0)
+        buf_add(tar, m->data, n);
     pad(tar);
 }
 
@@ -57,16 +65,27 @@ void tar_file(struct buf *tar, const char *name, const char *text)
     tar_add(tar, &(struct member){ .name = name, .data = text });
 }
 
-void tar_pax(struct buf *tar, char type, const char *key, const char *value)
+static void pax_line(struct buf *out, const char *key, const char *value)
 {
     size_t n = strlen(key) + strlen(value) + 3, digits = 1;
-    struct buf line = { 0 };
 
-    for (size_t rest = n + digits; rest >= 10; rest /= 10)
+    while (snprintf(NULL, 0, "%zu", n + digits) > (int)digits)
         digits++;
-    buf_format(&line, "%zu %s=%s\n", n + digits, key, value);
-    tar_add(tar, &(struct member){ .name = "pax", .type = type, .data = line.data, .n = line.n });
-    buf_done(&line);
+    buf_format(out, "%zu %s=%s\n", n + digits, key, value);
+}
+
+void tar_pax(struct buf *tar, char type, ...)
+{
+    struct buf lines = { 0 };
+    const char *key;
+    va_list args;
+
+    va_start(args, type);
+    while ((key = va_arg(args, const char *)))
+        pax_line(&lines, key, va_arg(args, const char *));
+    va_end(args);
+    tar_add(tar, &(struct member){ .name = "pax", .type = type, .data = lines.data, .n = lines.n });
+    buf_done(&lines);
 }
 
 void tar_end(struct buf *tar)
@@ -80,7 +99,7 @@ void tar_gzip(struct buf *tar)
     z_stream z = { 0 };
     struct buf out = { 0 };
 
-    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 16 + MAX_WBITS, 9, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflateInit2(&z, 1, Z_DEFLATED, 16 + MAX_WBITS, 9, Z_DEFAULT_STRATEGY), Z_OK);
     size_t most = deflateBound(&z, tar->n);
     z.next_in = (unsigned char *)tar->data;
     z.avail_in = (unsigned)tar->n;

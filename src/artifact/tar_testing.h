@@ -18,13 +18,14 @@ struct member {
     const char *data; /* NULL: none */
     size_t n;         /* of data; 0: strlen */
     mode_t mode;      /* 0: 0644 */
-    const char *size; /* the size field as it is written, 11 octal digits; NULL: n */
+    const char *size; /* the size field as it is written, 12 bytes; NULL: n */
+    bool gnu;         /* GNU's format, not ustar */
 };
 
 void tar_add(struct buf *tar, const struct member *m);
 void tar_file(struct buf *tar, const char *name, const char *text);
-/* A pax header with one attribute, for the entry that follows ('x') or all ('g'). */
-void tar_pax(struct buf *tar, char type, const char *key, const char *value);
+/* A pax header for the entry that follows ('x') or for all ('g'): keys and values, then NULL. */
+void tar_pax(struct buf *tar, char type, ...) __attribute__((sentinel));
 void tar_end(struct buf *tar);
 /* The gzip of it, in place. */
 void tar_gzip(struct buf *tar);

@@ -97,9 +97,9 @@ static void names_may_be_long_and_of_any_language(void **state)
     tar_add(&f->tar, &(struct member){
                          .name = "././@LongLink", .type = 'L', .data = gnu, .n = strlen(gnu) + 1 });
     tar_file(&f->tar, "cut", "1");
-    tar_pax(&f->tar, 'x', "path", pax);
+    tar_pax(&f->tar, 'x', "path", pax, NULL);
     tar_file(&f->tar, "cut", "2");
-    tar_pax(&f->tar, 'x', "path", "\xe6\x97\xa5\xe6\x9c\xac/\xd1\x84.js");
+    tar_pax(&f->tar, 'x', "path", "\xe6\x97\xa5\xe6\x9c\xac/\xd1\x84.js", NULL);
     tar_file(&f->tar, "cut", "3");
     tar_file(&f->tar, "\xc3\xa9.js", "4"); /* as GNU tar writes it */
     tar_end(&f->tar);
@@ -181,12 +181,8 @@ static void sparse_files_have_their_gaps(void **state)
     struct fixture *f = *state;
     struct stat st;
 
-    tar_pax(&f->tar, 'x', "GNU.sparse.major", "1");
-    tar_add(&f->tar, &(struct member){
-                         .name = "pax",
-                         .type = 'x',
-                         .data = "22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"
-                                 "26 GNU.sparse.name=holes\n30 GNU.sparse.realsize=100000\n" });
+    tar_pax(&f->tar, 'x', "GNU.sparse.major", "1", "GNU.sparse.minor", "0", "GNU.sparse.name",
+            "holes", "GNU.sparse.realsize", "100000", NULL);
     struct buf data = { 0 };
     buf_text(&data, "2\n0\n1\n50000\n1\n"); /* two pieces of one byte */
     memset(buf_reserve(&data, 512), 0, 512);
@@ -239,10 +235,10 @@ static void in_gzip_the_end_mark_may_be_missing(void **state)
 /* --- the tool ------------------------------------------------------------------------------ */
 
 /* Runs it with the archive on stdin; what it reports and what its program prints come back. */
-static int run_tool(struct fixture *f, char **argv, struct buf *report)
+static int run_tool(struct fixture *f, const char *const *words, struct buf *report)
 {
     int pipes[2], status, argc = 0;
-    char text[4096];
+    char text[4096], *argv[16] = { 0 };
     ssize_t n;
 
     assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
@@ -250,8 +246,8 @@ static int run_tool(struct fixture *f, char **argv, struct buf *report)
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        while (argv[argc])
-            argc++;
+        for (; words[argc]; argc++)
+            argv[argc] = mem_text(words[argc]);
         if (dup2(in, STDIN_FILENO) < 0 || dup2(pipes[1], 3) < 0 || dup2(pipes[1], 1) < 0)
             _exit(99);
         _exit(unpack_main(argc, argv));
@@ -271,10 +267,10 @@ static void the_tool_unpacks_and_becomes_its_program(void **state)
     struct fixture *f = *state;
     scoped(buf_done) struct buf report = { 0 };
     scoped(mem_free) char *into = mem_format("%s/tree", f->place.root);
-    char *argv[] = { "unpack",   "--into", into,
-                     "--report", "3",      "--",
-                     "sh",       "-c",     "echo started with $1",
-                     "sh",       "one",    NULL };
+    const char *const argv[] = { "unpack",   "--into", into,
+                                 "--report", "3",      "--",
+                                 "sh",       "-c",     "echo started with $1",
+                                 "sh",       "one",    NULL };
 
     tar_file(&f->tar, "a", "1");
     tar_file(&f->tar, ".git/x", "2");
@@ -293,14 +289,13 @@ static void the_tool_tells_whose_fault_it_is(void **state)
     struct fixture *f = *state;
     scoped(buf_done) struct buf report = { 0 };
     scoped(mem_free) char *into = mem_format("%s/tree", f->place.root);
-    char *plain[] = { "unpack", "--tar", "--into", into, "--report", "3", NULL };
-    char *missing[] = { "unpack", "--tar", "--into",           into, "--report",
-                        "3",      "--",    "/no/such/program", NULL };
-    char *limited[] = {
-        "unpack", "--tar", "--into", into, "--report", "3", "--max-bytes", "2", NULL
-    };
-    char *wrong[] = { "unpack", "--tar", "--report", "3", NULL };
-    char *nonsense[] = { "unpack", "--into", into, "--max-bytes", "many", NULL };
+    const char *const plain[] = { "unpack", "--tar", "--into", into, "--report", "3", NULL };
+    const char *const missing[] = { "unpack", "--tar", "--into",           into, "--report",
+                                    "3",      "--",    "/no/such/program", NULL };
+    const char *const limited[] = { "unpack", "--tar",       "--into", into, "--report",
+                                    "3",      "--max-bytes", "2",      NULL };
+    const char *const wrong[] = { "unpack", "--tar", "--report", "3", NULL };
+    const char *const nonsense[] = { "unpack", "--into", into, "--max-bytes", "many", NULL };
 
     tar_file(&f->tar, "../a", "123");
     tar_end(&f->tar);
