@@ -43,6 +43,7 @@ struct building {
 };
 
 static void start_step(struct building *b, enum step step);
+static void fail_err(struct building *b, struct err *e, const char *doing);
 
 /* ---- verdicts ---- */
 
@@ -85,9 +86,14 @@ static void settle(struct building *b, const struct verdict *v)
         build_say(&b->log, "system", "The build failed after %lld ms: %s", (long long)took, v->why);
     else
         build_say(&b->log, "system", "Ready after %lld ms", (long long)took);
-    if (store_write(b->engine->store, keep_verdict, (void *)(uintptr_t)v, &e) < 0)
+    if (store_write(b->engine->store, keep_verdict, (void *)(uintptr_t)v, &e) < 0) {
         log_event(LOG_ERROR, "build.not_settled", F_TEXT("deployment", b->build.deployment.text),
                   F_TEXT("error", e.msg));
+        if (!v->why) { /* `ready` could not be kept: then its failure may be */
+            fail_err(b, &e, "keep the result of the build");
+            return;
+        }
+    }
     log_event(LOG_INFO, "build.ended", F_TEXT("deployment", b->build.deployment.text),
               F_TEXT("status", v->again ? "again"
                                : v->why ? "failed"
@@ -192,47 +198,24 @@ static void need_layer(struct building *b)
     } else if (found) {
         build_say(&b->log, "system", "These dependencies are installed already");
         start_step(b, DISCOVER);
-    } else if (builder_claim_layer(b->builder, b, b->layer)) {
+    } else if (builder_claim(b->builder, b, CLAIM_LAYER, b->layer)) {
         start_step(b, INSTALL);
     } else {
         build_say(&b->log, "system", "Another build is installing the same dependencies: waiting");
     }
 }
 
-void building_layer_turn(struct building *b)
-{
-    need_layer(b);
-}
-
-static void after_prepare(struct building *b)
+/* The bundle is new: keeps it, and goes on with what it needs. */
+static void make_bundle(struct building *b)
 {
     scoped(err_clear) struct err e = { 0 };
-
-    b->prepared = json_incref(b->verdict);
-    const char *key = json_text(b->prepared, "content_key");
-    const char *entry = json_text(b->prepared, "entry");
-    const char *kind = json_text(b->prepared, "kind");
-    if (!key || strlen(key) != 64 || !entry || !kind) {
-        fail_ours(b, "the prepared bundle was described without a key, an entry or a kind");
-        return;
-    }
-    int known = store_read(b->engine->store, find_known, b, &e);
-    if (known < 0) {
-        fail_err(b, &e, "look for the same content");
-        return;
-    }
-    if (known) {
-        build_say(&b->log, "system", "The same content was built before: its result is used");
-        ready(b, true);
-        return;
-    }
-
     struct stat st;
+
     if (fstat(blob_fd(b->blob), &st) < 0)
         st.st_size = 0;
     b->bundle = (struct bundle){ .id = id_new(store_env(b->engine->store)),
-                                 .kind = mem_text(kind),
-                                 .entry = mem_text(entry),
+                                 .kind = mem_text(json_text(b->prepared, "kind")),
+                                 .entry = mem_text(json_text(b->prepared, "entry")),
                                  .size = st.st_size };
     b->bundle.blob_key = mem_format("bundles/%s/bundle.tar", b->bundle.id.text);
     if (blob_keep(take(b->blob), b->bundle.blob_key, &e) < 0) {
@@ -246,6 +229,47 @@ static void after_prepare(struct building *b)
     b->layer = layer_digest(b);
     b->bundle.layer = mem_text(b->layer);
     need_layer(b);
+}
+
+/* Uses the result for the same content, makes it, or waits for the one who does. */
+static void need_bundle(struct building *b)
+{
+    scoped(err_clear) struct err e = { 0 };
+    scoped(mem_free) char *claim =
+        mem_format("%s/%s", b->build.tenant.text, json_text(b->prepared, "content_key"));
+    int known = store_read(b->engine->store, find_known, b, &e);
+
+    if (known < 0) {
+        fail_err(b, &e, "look for the same content");
+    } else if (known) {
+        build_say(&b->log, "system", "The same content was built before: its result is used");
+        ready(b, true);
+    } else if (builder_claim(b->builder, b, CLAIM_CONTENT, claim)) {
+        make_bundle(b);
+    } else {
+        build_say(&b->log, "system", "Another build is making the same content: waiting");
+    }
+}
+
+void building_turn(struct building *b, enum build_claim kind)
+{
+    if (kind == CLAIM_LAYER)
+        need_layer(b);
+    else
+        need_bundle(b);
+}
+
+static void after_prepare(struct building *b)
+{
+    b->prepared = json_incref(b->verdict);
+    const char *key = json_text(b->prepared, "content_key");
+    const char *entry = json_text(b->prepared, "entry");
+    const char *kind = json_text(b->prepared, "kind");
+    if (!key || strlen(key) != 64 || !entry || !kind) {
+        fail_ours(b, "the prepared bundle was described without a key, an entry or a kind");
+        return;
+    }
+    need_bundle(b);
 }
 
 static int keep_layer(struct db *db, void *arg, struct err *e)
@@ -277,7 +301,7 @@ static void after_install(struct building *b)
         fail_err(b, &e, "install the dependencies");
         return;
     }
-    builder_layer_done(b->builder, b);
+    builder_release(b->builder, b, CLAIM_LAYER);
     start_step(b, DISCOVER);
 }
 

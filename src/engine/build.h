@@ -5,7 +5,8 @@
  *     PREPARE ---> (known content) ------------------------------------> COMMIT
  *        |-------> (no dependencies, or their layer is here) -> DISCOVER -> COMMIT
  *        `-------> INSTALL -----------------------------------> DISCOVER -> COMMIT
- *                  (or waits while another build installs the same layer)
+ *
+ * A build waits while another one makes the same content, or installs the same layer.
  */
 #ifndef ENGINE_BUILD_H
 #define ENGINE_BUILD_H
@@ -24,11 +25,16 @@ void building_free(struct building *b);
 
 /* The verdict is in the store; the building may be freed now. */
 void builder_ended(struct builder *b, struct building *which);
-/* True: nobody installs this layer, and from now on the caller does. */
-bool builder_claim_layer(struct builder *b, struct building *which, const char *digest);
-/* The layer is there, or could not be made: those who waited look again. */
-void builder_layer_done(struct builder *b, struct building *which);
-/* What a build waits for: called when the layer's maker is done. */
-void building_layer_turn(struct building *b);
+/* What two builds would make alike, one makes: a content of a tenant, a layer. */
+enum build_claim { CLAIM_CONTENT, CLAIM_LAYER, BUILD_CLAIMS };
+
+/* True: nobody makes this, and from now on the caller does, until it releases it or ends. False:
+ * another one does; building_turn() is called when that one is done. */
+bool builder_claim(struct builder *b, struct building *which, enum build_claim kind,
+                   const char *key);
+void builder_release(struct builder *b, struct building *which, enum build_claim kind);
+
+/* What this build waited for is there, or could not be made: it looks again. */
+void building_turn(struct building *b, enum build_claim kind);
 
 #endif

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The builder: keeps build_workers builds under way while rows wait, and sees to it that one layer
- * is installed by one build at a time.
+ * The builder: keeps build_workers builds under way while rows wait, and sees to it that what two of
+ * them would make alike is made by one.
  */
 #include "base/log.h"
 #include "engine/build.h"
 
 struct place {
     struct building *building;
-    char *installs; /* digest of the layer that it makes, or NULL */
-    char *awaits;   /* digest of the layer that another one makes for it, or NULL */
+    char *makes[BUILD_CLAIMS];  /* keys of what it makes, or NULL */
+    char *awaits[BUILD_CLAIMS]; /* key of what another one makes for it, or NULL */
     struct place *next;
 };
 
@@ -30,8 +30,10 @@ struct builder *builder_new(struct engine *e)
 static void place_free(struct place *p)
 {
     building_free(p->building);
-    mem_free(p->installs);
-    mem_free(p->awaits);
+    for (int kind = 0; kind < BUILD_CLAIMS; kind++) {
+        mem_free(p->makes[kind]);
+        mem_free(p->awaits[kind]);
+    }
     mem_free(p);
 }
 
@@ -100,8 +102,8 @@ void builder_ended(struct builder *b, struct building *which)
     struct place *p = place_of(b, which);
     struct place **at = &b->places;
 
-    if (p->installs)
-        builder_layer_done(b, which);
+    for (int kind = 0; kind < BUILD_CLAIMS; kind++)
+        builder_release(b, which, kind);
     while (*at != p)
         at = &(*at)->next;
     *at = p->next;
@@ -110,32 +112,33 @@ void builder_ended(struct builder *b, struct building *which)
     loop_post(b->engine->loop, wake, b);
 }
 
-bool builder_claim_layer(struct builder *b, struct building *which, const char *digest)
+bool builder_claim(struct builder *b, struct building *which, enum build_claim kind,
+                   const char *key)
 {
     struct place *mine = place_of(b, which);
 
     for (const struct place *p = b->places; p; p = p->next) {
-        if (p->installs && strcmp(p->installs, digest) == 0) {
-            mine->awaits = mem_text(digest);
+        if (p->makes[kind] && strcmp(p->makes[kind], key) == 0) {
+            mine->awaits[kind] = mem_text(key);
             return false;
         }
     }
-    mine->installs = mem_text(digest);
+    mine->makes[kind] = mem_text(key);
     return true;
 }
 
-void builder_layer_done(struct builder *b, struct building *which)
+void builder_release(struct builder *b, struct building *which, enum build_claim kind)
 {
-    scoped(mem_free) char *digest = take(place_of(b, which)->installs);
-    bool again = true;
+    scoped(mem_free) char *key = take(place_of(b, which)->makes[kind]);
+    bool again = key != NULL;
 
     /* A turn may end a build and so change the list: start over after each. */
     while (again) {
         again = false;
         for (struct place *p = b->places; p && !again; p = p->next) {
-            if (p->awaits && strcmp(p->awaits, digest) == 0) {
-                mem_free(take(p->awaits));
-                building_layer_turn(p->building);
+            if (p->awaits[kind] && strcmp(p->awaits[kind], key) == 0) {
+                mem_free(take(p->awaits[kind]));
+                building_turn(p->building, kind);
                 again = true;
             }
         }
