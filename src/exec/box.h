@@ -26,8 +26,8 @@ enum box_step {
     BOX_STEP_NONE,
     BOX_STEP_CGROUP,    /* enter the control groups */
     BOX_STEP_VIEW,      /* reach what the plan binds */
-    BOX_STEP_NETWORK,   /* enter the network that the plan asks for */
     BOX_STEP_USER,      /* become the user of the box */
+    BOX_STEP_NETWORK,   /* enter the network that the plan asks for */
     BOX_STEP_BWRAP,     /* start bubblewrap */
     BOX_STEP_NAMESPACE, /* bubblewrap itself: namespaces, mounts, filter */
     BOX_STEP_USERNS,    /* the user namespace is not the host's */

@@ -20,6 +20,7 @@
 #include "exec/bwrap.h"
 
 #include "exec/box.h"
+#include "exec/cage.h"
 #include "exec/plan_private.h"
 
 #include <assert.h>
@@ -31,6 +32,7 @@ static const char passwd_text[] = "root:x:0:0:root:/root:/usr/sbin/nologin\n"
                                   "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
 static const char group_text[] = "root:x:0:\nsandbox:x:1000:\nnogroup:x:65534:\n";
 static const char hosts_text[] = "127.0.0.1 localhost\n::1 localhost\n";
+static const char resolv_text[] = "nameserver " CAGE_RESOLVER "\n";
 static const char nsswitch_text[] = "passwd: files\ngroup: files\nhosts: files dns\n"
                                     "services: files\nprotocols: files\n";
 
@@ -120,6 +122,10 @@ static void add_system(struct writer *w, const struct plan_limits *l)
             add_all(args, "--ro-bind-try", etc_network[i], etc_network[i]);
     } else {
         add_text_file(w, hosts_text, "/etc/hosts");
+    }
+    if (l->net == PLAN_NET_CAGE) {
+        add_text_file(w, resolv_text, "/etc/resolv.conf");
+        add_all(args, "--ro-bind-try", "/etc/services", "/etc/services");
     }
     add_all(args, "--proc", "/proc", "--dev", "/dev");
     /* Chromium keeps what its processes share here. */

@@ -176,8 +176,7 @@ static int load_rules(const struct cage_gate *gate, int words)
     failed = posix_spawn(&pid, NFT_PROGRAM, &actions, NULL, argv, envp);
     (void)posix_spawn_file_actions_destroy(&actions);
     if (failed) {
-        (void)dprintf(words, "%s of the package nftables does not start: %s", NFT_PROGRAM,
-                      strerror(failed));
+        (void)dprintf(words, NFT_PROGRAM " (package nftables) does not start");
         errno = failed;
         return -1;
     }
@@ -238,7 +237,7 @@ int cage_enter(const struct cage_gate *gate, int64_t id, const char *name, int w
     scoped(mem_free) char *ports = mem_format("%d 65535", CAGE_OWN_PORTS);
 
     if (gate->fd < 0) {
-        (void)dprintf(words, "the process that makes its connections is not running");
+        (void)dprintf(words, "the process that makes connections is down");
         errno = ENOTCONN;
         return -1;
     }

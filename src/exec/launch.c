@@ -41,7 +41,7 @@ int launcher_init(struct launcher *l, const struct view_options *view, struct er
 {
     struct stat st;
 
-    *l = (struct launcher){ .view = *view };
+    *l = (struct launcher){ .view = *view, .gate = { .fd = -1 } };
     if (syscalls_filter(false, &l->filter, e) < 0 ||
         syscalls_filter(true, &l->browser_filter, e) < 0)
         return -1;
@@ -56,6 +56,7 @@ void launcher_done(struct launcher *l)
     buf_done(&l->filter);
     buf_done(&l->browser_filter);
     buf_done(&l->box);
+    fd_close(l->gate.fd);
 }
 
 /* Bytes to be read from a descriptor. */
@@ -117,6 +118,7 @@ static int send_launch(const struct launcher *l, const struct plan *p, int contr
 
 struct birth {
     const struct launcher *l;
+    int64_t id;
     struct plan *plan;
     const struct cgroup *group;
     uid_t uid;
@@ -132,12 +134,11 @@ static _Noreturn void fail(const struct birth *b, enum box_step step)
     _exit(1);
 }
 
-/* The host's network needs no step, and none at all is bubblewrap's. There are no cages yet, and a
- * plan that asks for one must not get more than it asked for. */
+/* The host's network needs no step, and none at all is bubblewrap's. */
 static void enter_network(const struct birth *b)
 {
-    errno = ENOSYS;
-    if (b->plan->limits.net == PLAN_NET_CAGE)
+    if (b->plan->limits.net == PLAN_NET_CAGE &&
+        cage_enter(&b->l->gate, b->id, b->plan->name, b->stderr_) < 0)
         fail(b, BOX_STEP_NETWORK);
 }
 
@@ -200,9 +201,9 @@ static _Noreturn void be_born(struct birth *b)
         errno = err_no;
         fail(b, BOX_STEP_VIEW);
     }
-    enter_network(b);
     step_back();
     become_user(b);
+    enter_network(b);
 
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     fds[n++] = null;
@@ -241,8 +242,8 @@ static void close_plan_fds(struct plan *p)
     }
 }
 
-int launch(const struct launcher *l, struct plan *p, uid_t uid, const struct cgroup *group,
-           struct launch *out)
+int launch(const struct launcher *l, int64_t id, struct plan *p, uid_t uid,
+           const struct cgroup *group, struct launch *out)
 {
     int ends[2], on = 1;
 
@@ -258,7 +259,7 @@ int launch(const struct launcher *l, struct plan *p, uid_t uid, const struct cgr
     if (setsockopt(control, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0 ||
         send_launch(l, p, control) < 0)
         return -1;
-    struct birth birth = { l, p, group, uid, getpid(), control_inside, words_inside };
+    struct birth birth = { l, id, p, group, uid, getpid(), control_inside, words_inside };
     pid_t pid = fork();
     if (pid < 0)
         return -1;

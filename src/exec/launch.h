@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "exec/box.h"
+#include "exec/cage.h"
 #include "exec/cgroup.h"
 #include "exec/view.h"
 
@@ -17,6 +18,7 @@ struct launcher {
     struct view_options view;
     struct buf filter, browser_filter; /* programs for the kernel */
     struct buf box;                    /* bytes of the first process's program */
+    struct cage_gate gate;
     uint64_t host_userns;
     bool limits_memory; /* by control group, so that processes need no limit each */
 };
@@ -30,8 +32,9 @@ struct launch {
     int stderr_; /* bubblewrap's own complaints */
 };
 
-/* The plan's descriptors go into the box and are closed here. 0, or -1 with errno. */
-must_use int launch(const struct launcher *l, struct plan *p, uid_t uid, const struct cgroup *group,
-                    struct launch *out);
+/* The plan's descriptors go into the box and are closed here; `id` is what its cage is known by. 0,
+ * or -1 with errno. */
+must_use int launch(const struct launcher *l, int64_t id, struct plan *p, uid_t uid,
+                    const struct cgroup *group, struct launch *out);
 
 #endif

@@ -33,7 +33,6 @@
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -426,7 +425,7 @@ static void start(struct spawn *s, int64_t id, struct plan *p)
         return;
     }
     msec_t now = clock_steady(&clock_real);
-    if (launch(&s->launcher, p, s->uid + (uid_t)slot, &group, &made) < 0) {
+    if (launch(&s->launcher, id, p, s->uid + (uid_t)slot, &group, &made) < 0) {
         refuse_start(s, id, box_step_names[BOX_STEP_BWRAP], strerror(errno));
         cgroup_remove(s->cgroups, &group);
         s->uid_used[slot] = false;
@@ -466,6 +465,15 @@ static void read_start(struct spawn *s, int64_t id, const json_t *ask, struct wi
     start(s, id, p);
 }
 
+/* Boxes that are born from now on use it. */
+static void read_gate(struct spawn *s, const json_t *ask, struct wire_message *m)
+{
+    if (m->n_fds != 1)
+        return;
+    fd_close(s->launcher.gate.fd);
+    s->launcher.gate = (struct cage_gate){ take_fd(&m->fds[0]), json_bool(ask, "loopback", false) };
+}
+
 static void read_ask(struct spawn *s, struct wire_message *m)
 {
     scoped(json_decref) json_t *ask = json_loadb(m->data, m->n, 0, NULL);
@@ -477,6 +485,8 @@ static void read_ask(struct spawn *s, struct wire_message *m)
         b = b->next;
     if (what && strcmp(what, "start") == 0)
         read_start(s, id, ask, m);
+    else if (what && strcmp(what, "gate") == 0)
+        read_gate(s, ask, m);
     else if (what && b && strcmp(what, "kill") == 0)
         box_kill(b);
     else if (what && b && strcmp(what, "terminate") == 0 && b->control >= 0)
@@ -520,30 +530,6 @@ static char *owner_name(const char *data_dir)
     return mem_format("%llx-%llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
 }
 
-static void prepare_process(void)
-{
-    struct rlimit files;
-    sigset_t none;
-
-    /* A terminal or a service manager signals the whole group: how the boxes end is the server's
-     * decision, and it ends us by closing the socket. */
-    (void)signal(SIGTERM, SIG_IGN);
-    (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGHUP, SIG_IGN);
-    sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)umask(022);
-    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-    (void)prctl(PR_SET_DUMPABLE, 0);
-    (void)!chdir("/");
-    (void)close_range(SPAWN_SERVER_FD + 1, ~0U, 0);
-    (void)fcntl(SPAWN_SERVER_FD, F_SETFD, FD_CLOEXEC);
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &files);
-    }
-}
-
 static int run(struct spawn *s, const struct view_options *view, uid_t uid, struct err *e)
 {
     scoped(mem_free) char *owner = owner_name(view->data_dir);
@@ -572,7 +558,8 @@ int exec_main(int argc, char **argv)
 
     if (argc != SPAWN_ARGS)
         return EXIT_FAILURE;
-    prepare_process();
+    helper_settle(1);
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     s.server = SPAWN_SERVER_FD;
     s.last = &s.first;
     const struct view_options view = {

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "exec/cage.h"
 #include "exec/exec.h"
 #include "exec/plan_private.h"
 #include "exec/spawner_private.h"
@@ -10,10 +11,8 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
@@ -49,6 +48,7 @@ struct spawner {
     int fd;
     bool ready;
     struct spawner_limits limits;
+    struct cage_gate gate;
 
     struct loop *loop;
     struct watch *watch;
@@ -63,9 +63,21 @@ struct spawner {
 
 /* ---- the process ---- */
 
-/* fork() would copy the page tables of a large server, and is not safe between its threads;
- * posix_spawn() does neither. The new process has a session of its own: Ctrl-C is for the server,
- * which decides how its boxes end. Until it has settled what signals mean to it, none arrives. */
+static int ask(struct spawner *s, json_t *message, const int *fds, size_t n_fds)
+{
+    scoped(mem_free) char *text = json_print(message);
+
+    json_decref(message);
+    return wire_send(s->fd, text, strlen(text), fds, n_fds, true);
+}
+
+static void send_gate(struct spawner *s)
+{
+    if (s->gate.fd >= 0 && s->pid > 0)
+        (void)ask(s, json_pack("{s:s,s:b}", "t", "gate", "loopback", (int)s->gate.loopback),
+                  &s->gate.fd, 1); /* refused when it has ended: the next one is told */
+}
+
 static int start_process(struct spawner *s, struct err *e)
 {
     scoped(mem_free) char *uid = mem_format("%lu", (unsigned long)s->uid);
@@ -74,38 +86,17 @@ static int start_process(struct spawner *s, struct err *e)
         name, s->program, s->runner_dir ? s->runner_dir : none, s->data_dir, uid, NULL
     };
     char *const envp[] = { NULL };
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t all;
-    int ends[2], failed;
-    pid_t pid = 0;
+    int ends[2];
 
     if (wire_pair(ends) < 0)
         return err_set_errno(e, ERR_IO, errno, "make a socket for the spawner");
     scoped(fd_close) int ours = ends[0];
     scoped(fd_close) int theirs = ends[1];
-    /* A descriptor that already has the right number would stay close-on-exec. */
-    scoped(fd_close) int high = fcntl(theirs, F_DUPFD_CLOEXEC, SPAWN_SERVER_FD + 1);
-
-    sigfillset(&all);
-    failed = high < 0 ? errno : posix_spawn_file_actions_init(&actions);
-    if (!failed) {
-        (void)posix_spawnattr_init(&attributes);
-        (void)posix_spawnattr_setsigdefault(&attributes, &all);
-        (void)posix_spawnattr_setsigmask(&attributes, &all);
-        (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-                                                        POSIX_SPAWN_SETSID);
-        failed = posix_spawn_file_actions_adddup2(&actions, high, SPAWN_SERVER_FD);
-        if (!failed)
-            failed = posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, argv, envp);
-        (void)posix_spawn_file_actions_destroy(&actions);
-        (void)posix_spawnattr_destroy(&attributes);
-    }
-    if (failed)
-        return err_set_errno(e, ERR_IO, failed, "start the spawner");
-    s->pid = pid;
+    if (helper_start(argv, envp, &theirs, 1, &s->pid, e) < 0)
+        return -1;
     s->fd = take_fd(&ours);
     s->ready = false;
+    send_gate(s);
     return 0;
 }
 
@@ -142,6 +133,7 @@ int spawner_start(const struct spawner_options *o, struct spawner **out, struct 
                            .data_dir = mem_text(o->data_dir),
                            .uid = o->sandbox_uid ? o->sandbox_uid : SPAWNER_SANDBOX_UID,
                            .fd = -1,
+                           .gate = { .fd = -1 },
                            .restart_ms = RESTART_FIRST_MS };
     if (start_process(s, e) < 0)
         return -1;
@@ -152,6 +144,13 @@ int spawner_start(const struct spawner_options *o, struct spawner **out, struct 
 pid_t spawner_pid(const struct spawner *s)
 {
     return s->pid;
+}
+
+void spawner_set_gate(struct spawner *s, int fd, bool loopback)
+{
+    fd_close(s->gate.fd);
+    s->gate = (struct cage_gate){ fd, loopback };
+    send_gate(s);
 }
 
 /* ---- what it tells ---- */
@@ -332,6 +331,7 @@ void spawner_free(struct spawner *s)
     timer_free(s->restart);
     timer_free(s->lost);
     fd_close(s->fd);
+    fd_close(s->gate.fd);
     if (s->pid > 0)
         (void)waitpid(s->pid, NULL, 0);
     mem_free(s->program);
@@ -341,14 +341,6 @@ void spawner_free(struct spawner *s)
 }
 
 /* ---- children ---- */
-
-static int ask(struct spawner *s, json_t *message, const int *fds, size_t n_fds)
-{
-    scoped(mem_free) char *text = json_print(message);
-
-    json_decref(message);
-    return wire_send(s->fd, text, strlen(text), fds, n_fds, true);
-}
 
 static int ask_start(struct spawner *s, int64_t id, const struct plan *p)
 {
@@ -385,6 +377,11 @@ static void ask_about(struct child *c, const char *what)
     if (c->id && !c->lost)
         (void)ask(c->spawner, json_pack("{s:s,s:I}", "t", what, "id", (json_int_t)c->id), NULL, 0);
     /* A spawner that does not hear it has ended, and its boxes with it. */
+}
+
+int64_t child_id(const struct child *c)
+{
+    return c->id;
 }
 
 void child_kill(struct child *c)

@@ -61,6 +61,11 @@ DEFINE_SCOPED(struct spawner, spawner_free)
 
 pid_t spawner_pid(const struct spawner *s);
 
+/* Who makes the connections of boxes with PLAN_NET_CAGE: `fd`, which is taken, leads to it, and
+ * `loopback` tells whether it may be asked for the host's (see exec/cage.h). Without this such boxes
+ * cannot be built. Boxes that exist stay with what they have. */
+void spawner_set_gate(struct spawner *s, int fd, bool loopback);
+
 /* What this machine lets us limit by cgroup. Waits for the spawner's first words. */
 struct spawner_limits {
     bool memory, pids, cpu;
@@ -71,6 +76,9 @@ const struct spawner_limits *spawner_limits(struct spawner *s);
 /* Takes the plan. Never fails at once: a box that cannot be built is an exit with a step. The exit
  * is told once, when the box and all that ran in it are gone. */
 struct child *child_start(struct spawner *s, struct plan *plan, child_exit_fn fn, void *arg);
+
+/* A number that no other child of this server has; 0 when it has ended. */
+int64_t child_id(const struct child *c);
 
 /* SIGKILL for all that runs in the box, at once. Again is fine. */
 void child_kill(struct child *c);

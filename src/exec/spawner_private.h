@@ -3,15 +3,16 @@
  * Between the two halves of the spawner: the server's (spawner.c) and the process (spawn_main.c).
  *
  * Messages are JSON objects. To the process, with "t" one of: "start" (id, plan; the descriptors
- * travel with it), "kill" (id), "terminate" (id). From it: "ready" (missing: {memory, pids, cpu},
+ * travel with it), "kill" (id), "terminate" (id), "gate" (loopback; the descriptor of a cage_gate). From it: "ready" (missing: {memory, pids, cpu},
  * each null or the reason), then "exit" (id and the fields of struct child_exit).
  */
 #ifndef EXEC_SPAWNER_PRIVATE_H
 #define EXEC_SPAWNER_PRIVATE_H
 
 #include "exec/box.h"
+#include "exec/helper.h"
 
-enum { SPAWN_SERVER_FD = 3 };
+enum { SPAWN_SERVER_FD = HELPER_FD };
 
 enum { /* the process's argv */
        SPAWN_ARG_NAME,
