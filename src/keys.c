@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "base/settings.h"
+#include "cli/args.h"
 #include "cli/cli.h"
 #include "domain/key.h"
 
@@ -102,7 +103,7 @@ int key_main(int argc, char **argv)
     scoped(store_close) struct store *store = NULL;
     struct asked asked = { 0 };
 
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    if (argc < 2 || args_ask_help(argc, argv)) {
         fputs(usage, argc < 2 ? stderr : stdout);
         return argc < 2 ? EXIT_USAGE : EXIT_FINE;
     }

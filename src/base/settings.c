@@ -479,7 +479,7 @@ static void print_help_row(FILE *to, const struct row *r)
     scoped(mem_free) char *initial = initial_text(r);
     scoped(mem_free) char *left = mem_format("%s %s", flag, form);
 
-    (void)fprintf(to, "  %-28s %s", left, r->what);
+    (void)fprintf(to, strlen(left) > 28 ? "  %s\n%31s%s" : "  %-28s%1s%s", left, "", r->what);
     if (*initial)
         (void)fprintf(to, " [%s]", initial);
     (void)fputc('\n', to);

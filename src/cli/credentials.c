@@ -18,14 +18,15 @@ static int ask(const char *name, struct buf *out, struct err *e)
 
     if (tcgetattr(STDIN_FILENO, &before) < 0)
         return err_set_errno(e, ERR_IO, errno, "read the terminal's settings");
-    (void)fprintf(stderr, "Value of %s (not shown): ", name);
-    (void)fflush(stderr);
     quiet = before;
     quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+    /* Not before: what is typed at the prompt must not be flushed, nor shown. */
+    (void)fprintf(stderr, "Value of %s (not shown): ", name);
+    (void)fflush(stderr);
     while ((c = getchar()) != EOF && c != '\n' && out->n <= LIMIT_CREDENTIAL)
         buf_char(out, (char)c);
-    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+    (void)tcsetattr(STDIN_FILENO, TCSANOW, &before);
     (void)fputc('\n', stderr);
     if (strchr(buf_str(out), '\003'))
         return err_set(e, ERR_INPUT, "given up");

@@ -129,7 +129,7 @@ static void end(struct progress *p, bool good, const char *facts)
     if (!p->phase)
         return;
     wipe(p);
-    if (!p->to.terminal && (*text || !good))
+    if (!p->to.terminal && *text)
         (void)fprintf(p->to.file, "%s%s%s%s\n", p->phase, good ? "" : " failed", *text ? ": " : "",
                       text);
     if (p->to.terminal)

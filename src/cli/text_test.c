@@ -165,10 +165,12 @@ static void in_a_pipe_progress_is_lines(void **state)
     progress_begin(p, "install");
     progress_log(p, STYLE_DIM, "added 3 packages");
     progress_fail(p, "");
+    progress_begin(p, "find");
+    progress_fail(p, "none");
     progress_free(p);
     assert_kept(&k, "pack: 2 files\n"
                     "added 3 packages\n"
-                    "install failed\n");
+                    "find failed: none\n");
 }
 
 static void on_a_terminal_progress_moves_on_one_line(void **state)

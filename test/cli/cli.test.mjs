@@ -198,7 +198,7 @@ test("a job that fails ends with status 1 and the author's own line", async () =
     const { code, stdout, stderr } = await run(["jobs", "run", name, "-p", '{"fail": true}', "--wait"]);
     assert.equal(code, 1);
     assert.equal(stdout, "");
-    assert.match(stderr, /the job failed: Error: the shop is closed\n.*index\.ts:\d+/);
+    assert.match(stderr, /the job failed: the shop is closed\n.*index\.ts:\d+/);
     const id = /impresario logs --job (\S+)/.exec(stderr)[1];
 
     const shown = await run(["jobs", "get", id]);
@@ -214,7 +214,7 @@ test("jobs are listed, filtered and cancelled", async () => {
         "run",
         name,
         "-p",
-        JSON.stringify({ hold: `${site.url}/hold` }),
+        JSON.stringify({ hold: `${site.url}/hold/cancelled` }),
     ]);
     assert.match(
         await out(["jobs", "list"]),
