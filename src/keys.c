@@ -130,11 +130,13 @@ int routes_main(int argc, char **argv)
     bool markdown = argc > 1 && strcmp(argv[1], "--markdown") == 0;
     bool settings = argc > 1 && strcmp(argv[1], "--settings") == 0;
 
-    if (argc > 1 && !markdown && !settings) {
-        fprintf(stderr,
-                "Usage: impresario routes [--markdown | --settings]\n"
-                "Prints the API as OpenAPI, or as Markdown; or the settings as Markdown.\n");
-        return EXIT_USAGE;
+    bool help = args_ask_help(argc, argv);
+
+    if (help || (argc > 1 && !markdown && !settings)) {
+        fputs("Usage: impresario routes [--markdown | --settings]\n"
+              "Prints the API as OpenAPI, or as Markdown; or the settings as Markdown.\n",
+              help ? stdout : stderr);
+        return help ? EXIT_FINE : EXIT_USAGE;
     }
     if (settings) {
         settings_print_table(stdout, SETTINGS_MARKDOWN);
