@@ -137,8 +137,8 @@ void base64_encode(const void *data, size_t n, struct buf *out)
                         (left > 2 ? in[i + 2] : 0U);
         *to++ = DIGITS[bits >> 18];
         *to++ = DIGITS[bits >> 12 & 63];
-        *to++ = left > 1 ? DIGITS[bits >> 6 & 63] : '=';
-        *to++ = left > 2 ? DIGITS[bits & 63] : '=';
+        *to++ = (char)(left > 1 ? DIGITS[bits >> 6 & 63] : '=');
+        *to++ = (char)(left > 2 ? DIGITS[bits & 63] : '=');
     }
     buf_grew(out, (n + 2) / 3 * 4);
 }

@@ -301,7 +301,7 @@ static int unicode_end(struct envelope *env, struct err *e)
     env->state = env->high ? LOW_ESCAPE : TEXT;
     if (env->unit == 0)
         return malformed(env, "\\u0000, which is not accepted here,", e);
-    return env->high ? 0 : text_char(env, env->unit < 0x80 ? (char)env->unit : '\xff', e);
+    return env->high ? 0 : text_char(env, (char)(env->unit < 0x80 ? env->unit : 0xff), e);
 }
 
 static int in_unicode(struct envelope *env, char c, struct err *e)
@@ -366,19 +366,26 @@ static int close_container(struct envelope *env, char c, struct err *e)
     return keep(env, c, e);
 }
 
+static const char *type_of(char c)
+{
+    switch (c) {
+    case '"': return "string";
+    case '{': return "object";
+    case '[': return "array";
+    case 't':
+    case 'f': return "boolean";
+    case 'n': return "null";
+    }
+    return "number";
+}
+
 static int value_begins(struct envelope *env, char c, struct err *e)
 {
     bool json = env->json_next, source = env->source_next;
 
     env->json_next = env->source_next = false;
-    if (source) {
-        env->source_type = c == '"'               ? "string"
-                           : c == '{'             ? "object"
-                           : c == '['             ? "array"
-                           : c == 't' || c == 'f' ? "boolean"
-                           : c == 'n'             ? "null"
-                                                  : "number";
-    }
+    if (source)
+        env->source_type = type_of(c);
     switch (c) {
     case '"': return text_begin(env, source ? SOURCE_TEXT : OTHER_TEXT, e);
     case '{': env->in_json |= json; return open_container(env, c, e);
@@ -421,22 +428,34 @@ static int after_value(struct envelope *env, char c, struct err *e)
 
 /* --- numbers ------------------------------------------------------------------------------- */
 
-/* The state that a number is in after `c`; AFTER when `c` is no longer part of it. */
-static enum state number_next(enum state s, char c)
-{
-    bool digit = is_digit(c), exponent = c == 'e' || c == 'E';
+/* What a number is in after the next character, by what that is; AFTER: not part of it. */
+enum digit_kind { IS_ZERO, IS_DIGIT, IS_POINT, IS_E, IS_SIGN, IS_NONE, DIGIT_KINDS };
 
-    switch ((int)s) {
-    case MINUS: return c == '0' ? ZERO : digit ? DIGITS : AFTER;
-    case ZERO: return c == '.' ? POINT : exponent ? EXPONENT : AFTER;
-    case DIGITS: return digit ? DIGITS : c == '.' ? POINT : exponent ? EXPONENT : AFTER;
-    case POINT: return digit ? FRACTION : AFTER;
-    case FRACTION: return digit ? FRACTION : exponent ? EXPONENT : AFTER;
-    case EXPONENT: return digit ? EXPONENT_DIGITS : c == '+' || c == '-' ? EXPONENT_SIGN : AFTER;
-    case EXPONENT_SIGN:
-    case EXPONENT_DIGITS: return digit ? EXPONENT_DIGITS : AFTER;
+/* clang-format off */
+static const enum state NUMBER_NEXT[][DIGIT_KINDS] = {
+    /*                     0                1 to 9           .      e E       + -            */
+    [MINUS]           = { ZERO,            DIGITS,          AFTER, AFTER,    AFTER,         AFTER },
+    [ZERO]            = { AFTER,           AFTER,           POINT, EXPONENT, AFTER,         AFTER },
+    [DIGITS]          = { DIGITS,          DIGITS,          POINT, EXPONENT, AFTER,         AFTER },
+    [POINT]           = { FRACTION,        FRACTION,        AFTER, AFTER,    AFTER,         AFTER },
+    [FRACTION]        = { FRACTION,        FRACTION,        AFTER, EXPONENT, AFTER,         AFTER },
+    [EXPONENT]        = { EXPONENT_DIGITS, EXPONENT_DIGITS, AFTER, AFTER,    EXPONENT_SIGN, AFTER },
+    [EXPONENT_SIGN]   = { EXPONENT_DIGITS, EXPONENT_DIGITS, AFTER, AFTER,    AFTER,         AFTER },
+    [EXPONENT_DIGITS] = { EXPONENT_DIGITS, EXPONENT_DIGITS, AFTER, AFTER,    AFTER,         AFTER },
+};
+/* clang-format on */
+
+static enum digit_kind digit_kind(char c)
+{
+    switch (c) {
+    case '0': return IS_ZERO;
+    case '.': return IS_POINT;
+    case 'e':
+    case 'E': return IS_E;
+    case '+':
+    case '-': return IS_SIGN;
     }
-    return AFTER;
+    return is_digit(c) ? IS_DIGIT : IS_NONE;
 }
 
 static bool number_may_end(enum state s)
@@ -448,7 +467,7 @@ static int step(struct envelope *env, char c, struct err *e);
 
 static int in_number(struct envelope *env, char c, struct err *e)
 {
-    enum state next = number_next(env->state, c);
+    enum state next = NUMBER_NEXT[env->state][digit_kind(c)];
 
     if (next != AFTER) {
         env->state = next;

@@ -229,12 +229,13 @@ int names_too_many(size_t max, struct err *e)
                    max);
 }
 
-/* Takes `key`. */
-static int add_one(struct names *n, char *key, const char *path, enum name_kind kind, struct err *e)
+/* `key` and `path` are copied. */
+static int add_one(struct names *n, const char *key, size_t n_key, const char *path,
+                   enum name_kind kind, struct err *e)
 {
     struct name *name = mem_new(sizeof *name);
 
-    *name = (struct name){ key, mem_text(path), kind };
+    *name = (struct name){ mem_text_n(key, n_key), mem_text(path), kind };
     struct name **found = tsearch(name, &n->tree, compare);
     if (!found)
         abort();
@@ -251,18 +252,16 @@ int names_add(struct names *n, const char *path, enum name_kind kind, struct err
 {
     scoped(mem_free) char *key = key_of(path);
     scoped(mem_free) char *folder = mem_text(path);
-    const char *key_at = key;
+    const char *key_end = key;
 
-    for (char *at = folder; (at = strchr(at, '/')); at++) {
-        key_at = strchr(key_at, '/');
-        *at = '\0';
-        char *folder_key = mem_text_n(key, (size_t)(key_at - key));
-        if (add_one(n, folder_key, folder, NAME_FOLDER, e) < 0)
+    for (char *slash = folder; (slash = strchr(slash, '/')); *slash++ = '/') {
+        key_end = strchr(key_end, '/');
+        *slash = '\0';
+        if (add_one(n, key, (size_t)(key_end - key), folder, NAME_FOLDER, e) < 0)
             return -1;
-        *at = '/';
-        key_at++;
+        key_end++;
     }
-    return add_one(n, take(key), path, kind, e);
+    return add_one(n, key, strlen(key), path, kind, e);
 }
 
 bool names_has_file(const struct names *n, const char *path)

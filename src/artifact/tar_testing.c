@@ -74,16 +74,12 @@ static void pax_line(struct buf *out, const char *key, const char *value)
     buf_format(out, "%zu %s=%s\n", n + digits, key, value);
 }
 
-void tar_pax(struct buf *tar, char type, ...)
+void tar_pax_list(struct buf *tar, char type, const char *const *list)
 {
     struct buf lines = { 0 };
-    const char *key;
-    va_list args;
 
-    va_start(args, type);
-    while ((key = va_arg(args, const char *)))
-        pax_line(&lines, key, va_arg(args, const char *));
-    va_end(args);
+    for (; list[0]; list += 2)
+        pax_line(&lines, list[0], list[1]);
     tar_add(tar, &(struct member){ .name = "pax", .type = type, .data = lines.data, .n = lines.n });
     buf_done(&lines);
 }

@@ -24,8 +24,9 @@ struct member {
 
 void tar_add(struct buf *tar, const struct member *m);
 void tar_file(struct buf *tar, const char *name, const char *text);
-/* A pax header for the entry that follows ('x') or for all ('g'): keys and values, then NULL. */
-void tar_pax(struct buf *tar, char type, ...) __attribute__((sentinel));
+/* A pax header for the entry that follows ('x') or for all ('g'): keys and values in turn. */
+#define tar_pax(tar, type, ...) tar_pax_list(tar, type, (const char *const[]){ __VA_ARGS__, NULL })
+void tar_pax_list(struct buf *tar, char type, const char *const *list);
 void tar_end(struct buf *tar);
 /* The gzip of it, in place. */
 void tar_gzip(struct buf *tar);

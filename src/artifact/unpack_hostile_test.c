@@ -179,7 +179,7 @@ static void names_in_pax_headers_are_held_to_the_same_rules(void **state)
         scoped(buf_done) struct buf tar = { 0 };
         bool link = strcmp(cases[i][0], "linkpath") == 0;
         scoped(err_clear) struct err e = { 0 };
-        tar_pax(&tar, 'x', cases[i][0], cases[i][1], NULL);
+        tar_pax(&tar, 'x', cases[i][0], cases[i][1]);
         tar_add(&tar, &(struct member){ .name = "x",
                                         .type = link ? '2' : '0',
                                         .link = "y",
@@ -241,7 +241,7 @@ static void limits_hold_and_are_named(void **state)
         tar_file(&tar, "aaaaaaaaaaaaaaaaaaaaaaaaa/aaaaaaaaaaaaaaaaaaaaaaaaa", "");
         expect_refusal(&tar, &small, ERR_LIMIT, "has a path of more than 50 bytes; shorten it");
         buf_reset(&tar);
-        tar_pax(&tar, 'x', "path", part, NULL);
+        tar_pax(&tar, 'x', "path", part);
         tar_file(&tar, "x", "");
         expect_refusal(&tar, &plain, ERR_INPUT, "nnn...nnn");
         expect_refusal(&tar, &plain, ERR_INPUT, "has a name of more than 255 bytes");
@@ -264,7 +264,7 @@ static void limits_hold_and_are_named(void **state)
         expect_refusal(&tar, &plain, ERR_INPUT, "damaged");
         buf_reset(&tar);
         tar_pax(&tar, 'x', "GNU.sparse.major", "1", "GNU.sparse.minor", "0", "GNU.sparse.name",
-                "holes", "GNU.sparse.realsize", "10000000000", NULL);
+                "holes", "GNU.sparse.realsize", "10000000000");
         char map[513] = "1\n9999999999\n1\n";
         tar_add(&tar, &(struct member){ .name = "x", .data = map, .n = sizeof map });
         expect_refusal(&tar, &plain, ERR_LIMIT, "the archive unpacks to more than 536870912 bytes");
@@ -409,7 +409,7 @@ static void sample(struct buf *tar, bool gzip)
     rng_fill(&rng.rng, noise, sizeof noise);
     tar_file(tar, "a/b.js", "some text");
     tar_add(tar, &(struct member){ .name = "noise", .data = noise, .n = sizeof noise });
-    tar_pax(tar, 'x', "path", "c.js", NULL);
+    tar_pax(tar, 'x', "path", "c.js");
     tar_file(tar, "x", "");
     tar_end(tar);
     if (gzip)

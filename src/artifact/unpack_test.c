@@ -97,9 +97,9 @@ static void names_may_be_long_and_of_any_language(void **state)
     tar_add(&f->tar, &(struct member){
                          .name = "././@LongLink", .type = 'L', .data = gnu, .n = strlen(gnu) + 1 });
     tar_file(&f->tar, "cut", "1");
-    tar_pax(&f->tar, 'x', "path", pax, NULL);
+    tar_pax(&f->tar, 'x', "path", pax);
     tar_file(&f->tar, "cut", "2");
-    tar_pax(&f->tar, 'x', "path", "\xe6\x97\xa5\xe6\x9c\xac/\xd1\x84.js", NULL);
+    tar_pax(&f->tar, 'x', "path", "\xe6\x97\xa5\xe6\x9c\xac/\xd1\x84.js");
     tar_file(&f->tar, "cut", "3");
     tar_file(&f->tar, "\xc3\xa9.js", "4"); /* as GNU tar writes it */
     tar_end(&f->tar);
@@ -182,7 +182,7 @@ static void sparse_files_have_their_gaps(void **state)
     struct stat st;
 
     tar_pax(&f->tar, 'x', "GNU.sparse.major", "1", "GNU.sparse.minor", "0", "GNU.sparse.name",
-            "holes", "GNU.sparse.realsize", "100000", NULL);
+            "holes", "GNU.sparse.realsize", "100000");
     struct buf data = { 0 };
     buf_text(&data, "2\n0\n1\n50000\n1\n"); /* two pieces of one byte */
     memset(buf_reserve(&data, 512), 0, 512);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the two halves of the HTTP front share: http.c has the connections, request.c what comes and
+ * goes on them.
+ */
+#ifndef NET_HTTP_PRIVATE_H
+#define NET_HTTP_PRIVATE_H
+
+#include "net/http.h"
+#include "net/keeper.h"
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <pthread.h>
+
+struct http {
+    struct MHD_Daemon *daemon;
+    struct http_service service;
+    struct keeper *keeper;
+    const struct clock *clock;
+    msec_t idle_ms, grace_ms;
+    unsigned min_rate, max_connections, drain_seconds;
+    char keep_alive[32]; /* "timeout=75" */
+    int listener;
+    uint16_t port;
+
+    pthread_mutex_t lock; /* guards the rest, and the answer of every request */
+    pthread_cond_t all_answered;
+    struct http_req *parked; /* those that wait for http_reply() */
+    uint64_t connections, under_way, requests;
+    bool draining; /* connections close with their next answer */
+    bool closed;   /* the service is no longer asked */
+};
+
+struct connection {
+    struct kept kept;
+    struct http_req *req; /* the one under way */
+    char peer[INET6_ADDRSTRLEN];
+};
+
+#define UNKNOWN_LENGTH UINT64_MAX
+
+struct http_req {
+    struct http *http;
+    struct MHD_Connection *mhd;
+    struct connection *conn;
+    const char *method;
+    char *path, *query; /* one allocation */
+    void *user;
+
+    bool begun;     /* http_on_access() has seen it */
+    bool known;     /* to the service, which will want to hear that it is gone */
+    bool completed; /* complete() was called */
+    bool dropping;  /* the rest of the body interests no one */
+    enum http_take take;
+    uint64_t announced; /* content-length; UNKNOWN_LENGTH: chunked */
+    uint64_t received, dropped;
+    size_t max_body;
+    msec_t since; /* when its head was here */
+    struct buf body;
+
+    /* The answer, guarded by http.lock until it is there. */
+    struct MHD_Response *response;
+    int status;
+    const char *answer; /* the body of `response`, which owns it */
+    size_t n_answer;
+    bool parked;
+    struct http_req *prev, *next; /* in http.parked */
+};
+
+static inline msec_t http_now(const struct http *h)
+{
+    return clock_steady(h->clock);
+}
+
+/* Answers for the service, which is no longer asked. */
+void http_req_refuse(struct http_req *r);
+
+/* The service hears that it is gone; `r` is freed. */
+void http_req_end(struct http_req *r);
+
+/* What the library calls. */
+void *http_on_target(void *arg, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result http_on_access(void *arg, struct MHD_Connection *mhd, const char *url,
+                               const char *method, const char *version, const char *data, size_t *n,
+                               void **state);
+void http_on_completed(void *arg, struct MHD_Connection *mhd, void **state,
+                       enum MHD_RequestTerminationCode how);
+
+#endif

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * libmicrohttpd's event thread (epoll) calls http_on_access() for each request: once when the head is
+ * here, then for each piece of the body, then when the body has ended, and again each time a
+ * suspended connection is resumed. What shapes this file is how the library (0.9.75) treats answers:
+ *
+ * - It accepts one in the first call, but then closes the connection, or when all of the request
+ *   has been read. An answer that comes earlier therefore waits while the rest of the body is
+ *   dropped (struct http_req.dropping); when there is too much of it, cut_short() writes the
+ *   answer on the socket itself and has the connection closed.
+ * - An answer from another thread does not touch the library but for MHD_resume_connection(): the
+ *   event thread is called once more, finds the answer and queues it. A request that is answered
+ *   before complete() returns, the usual case, is never suspended at all.
+ * - While a connection is suspended nothing reads from it or closes it; that its peer went away is
+ *   found out when the answer is sent. So a request always outlives the answer that it is owed.
+ * - Its time limit is for silence only, and the end of a stream that arrives together with the last
+ *   data escapes it. Deadlines are the keeper's (keeper.h).
+ */
+#include "net/http_private.h"
+
+#include "base/bounds.h"
+#include "base/log.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <time.h>
+
+/* --- what a request says ------------------------------------------------------------------- */
+
+const char *http_method(const struct http_req *r)
+{
+    return r->method;
+}
+
+const char *http_path(const struct http_req *r)
+{
+    return r->path;
+}
+
+const char *http_query(const struct http_req *r)
+{
+    return r->query;
+}
+
+const char *http_header(const struct http_req *r, const char *name)
+{
+    return MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, name);
+}
+
+const char *http_peer(const struct http_req *r)
+{
+    return r->conn->peer;
+}
+
+const char *http_body(const struct http_req *r, size_t *n)
+{
+    *n = r->body.n;
+    return buf_str(&r->body);
+}
+
+uint64_t http_received(const struct http_req *r)
+{
+    return r->received;
+}
+
+void http_set_user(struct http_req *r, void *user)
+{
+    r->user = user;
+}
+
+void *http_user(const struct http_req *r)
+{
+    return r->user;
+}
+
+/* --- answering ----------------------------------------------------------------------------- */
+
+static void park_remove(struct http_req *r)
+{
+    *(r->prev ? &r->prev->next : &r->http->parked) = r->next;
+    if (r->next)
+        r->next->prev = r->prev;
+    r->parked = false;
+}
+
+static void park_add(struct http_req *r)
+{
+    struct http *h = r->http;
+
+    r->prev = NULL;
+    r->next = h->parked;
+    if (r->next)
+        r->next->prev = r;
+    h->parked = r;
+    r->parked = true;
+}
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+    if (MHD_add_response_header(response, name, value) != MHD_YES)
+        log_event(LOG_ERROR, "http.header_refused", F_TEXT("name", name));
+}
+
+void http_reply(struct http_req *r, int status, const struct http_header *headers, struct buf *body)
+{
+    struct http *h = r->http;
+    size_t n = body ? body->n : 0;
+    char *data = body ? buf_take(body) : mem_text("");
+    struct MHD_Response *response = MHD_create_response_from_buffer(n, data, MHD_RESPMEM_MUST_FREE);
+
+    if (!response)
+        abort(); /* out of memory, as mem.h has it */
+    for (; headers && headers->name; headers++)
+        add_header(response, headers->name, headers->value);
+
+    pthread_mutex_lock(&h->lock);
+    /* Near the limit connections are not kept, so that new clients find a place. */
+    if (h->draining || h->connections > h->max_connections - h->max_connections / 8)
+        add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    else
+        add_header(response, "keep-alive", h->keep_alive);
+    assert(!r->response);
+    r->response = response;
+    r->status = status;
+    r->answer = data;
+    r->n_answer = n;
+    bool parked = r->parked;
+    if (parked)
+        park_remove(r);
+    pthread_mutex_unlock(&h->lock);
+    if (parked)
+        MHD_resume_connection(r->mhd);
+}
+
+static bool answered(struct http_req *r)
+{
+    pthread_mutex_lock(&r->http->lock);
+    bool yes = r->response != NULL;
+    pthread_mutex_unlock(&r->http->lock);
+    return yes;
+}
+
+/* What the front itself has to say is one line of text. */
+static void refuse(struct http_req *r, int status, const char *why)
+{
+    static const struct http_header text[] = { { "content-type", "text/plain; charset=utf-8" },
+                                               { 0 } };
+    struct buf body = { 0 };
+
+    buf_format(&body, "%s\n", why);
+    http_reply(r, status, text, &body);
+}
+
+void http_req_refuse(struct http_req *r)
+{
+    static const struct http_header later[] = { { "content-type", "text/plain; charset=utf-8" },
+                                                { "retry-after", "5" },
+                                                { 0 } };
+    struct buf body = { 0 };
+
+    buf_text(&body, "the server is stopping\n");
+    http_reply(r, MHD_HTTP_SERVICE_UNAVAILABLE, later, &body);
+}
+
+static enum MHD_Result queue(struct http_req *r)
+{
+    struct http *h = r->http;
+
+    kept_due(&r->conn->kept,
+             http_now(h) + h->grace_ms + (msec_t)(r->n_answer * 1000 / h->min_rate));
+    return MHD_queue_response(r->mhd, (unsigned)r->status, r->response);
+}
+
+static enum MHD_Result write_header(void *arg, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
+{
+    (void)kind;
+    if (strcasecmp(name, MHD_HTTP_HEADER_CONNECTION) != 0 && strcasecmp(name, "keep-alive") != 0)
+        buf_format(arg, "%s: %s\r\n", name, value);
+    return MHD_YES;
+}
+
+/* Writes the answer past the library and has the connection closed, which lingers (http_on_completed).
+ * Nothing else is being sent at this moment; the answer is an error, small enough for the socket's
+ * empty buffer, and if it were not, the peer would see that it is cut off. */
+static enum MHD_Result cut_short(struct http_req *r)
+{
+    int fd = r->conn->kept.fd;
+    struct buf out = { 0 };
+    char date[64];
+    time_t t = (time_t)(clock_wall(r->http->clock) / 1000);
+    struct tm utc;
+
+    (void)strftime(date, sizeof date, "%a, %d %b %Y %T GMT", gmtime_r(&t, &utc));
+    buf_format(&out, "HTTP/1.1 %d %s\r\ndate: %s\r\nconnection: close\r\ncontent-length: %zu\r\n",
+               r->status, MHD_get_reason_phrase_for((unsigned)r->status), date, r->n_answer);
+    (void)MHD_get_response_headers(r->response, write_header, &out);
+    buf_text(&out, "\r\n");
+    if (strcmp(r->method, MHD_HTTP_METHOD_HEAD) != 0)
+        buf_add(&out, r->answer, r->n_answer);
+    (void)!send(fd, out.data, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    buf_done(&out);
+    return MHD_NO;
+}
+
+/* The answer is there, some of the body may not be. */
+static enum MHD_Result drop_rest(struct http_req *r)
+{
+    assert(answered(r));
+    r->dropping = true;
+    if (r->announced != UNKNOWN_LENGTH && r->announced - r->received > HTTP_DROP_MAX)
+        return cut_short(r);
+    if (r->announced > r->received && r->received == 0 && http_header(r, "expect"))
+        return cut_short(r);
+    return MHD_YES;
+}
+
+/* --- the three moments of a request -------------------------------------------------------- */
+
+struct framing {
+    unsigned hosts, lengths, codings;
+    const char *length, *coding;
+};
+
+static enum MHD_Result see_header(void *arg, enum MHD_ValueKind kind, const char *name,
+                                  const char *value)
+{
+    struct framing *f = arg;
+
+    (void)kind;
+    if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0) {
+        f->hosts++;
+    } else if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
+        f->lengths++;
+        f->length = value;
+    } else if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+        f->codings++;
+        f->coding = value;
+    }
+    return MHD_YES;
+}
+
+/* The library takes the first of several lengths and ignores a length beside a coding; whoever
+ * stands in front of us might do otherwise and see other requests than we do. Such heads are
+ * refused, and their connection closes. (A host that is missing and spaces in the target it could
+ * refuse itself, if it did not send the head of that answer twice.) */
+static bool well_framed(struct http_req *r, const char *version)
+{
+    struct framing f = { 0 };
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+    MHD_get_connection_values(r->mhd, MHD_HEADER_KIND, see_header, &f);
+    if (info && info->header_size > HTTP_HEAD_MAX)
+        refuse(r, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "the head of the request is too large");
+    else if (strchr(r->path, ' ') || (r->query && strchr(r->query, ' ')))
+        refuse(r, MHD_HTTP_BAD_REQUEST, "the target of the request has a space in it");
+    else if (f.hosts > 1 || (f.hosts == 0 && strcmp(version, MHD_HTTP_VERSION_1_0) != 0))
+        refuse(r, MHD_HTTP_BAD_REQUEST, "the request needs exactly one host header");
+    else if (f.lengths + f.codings > 1)
+        refuse(r, MHD_HTTP_BAD_REQUEST, "the request says its length more than once");
+    else if (f.codings && strcasecmp(f.coding, "chunked") != 0)
+        refuse(r, MHD_HTTP_NOT_IMPLEMENTED, "the only transfer coding known here is chunked");
+    else if (f.codings)
+        r->announced = UNKNOWN_LENGTH;
+    else if (f.lengths)
+        r->announced = strtoull(f.length, NULL, 10); /* the library has checked it */
+    return !r->response;
+}
+
+static enum MHD_Result head_is_here(struct http_req *r, const char *method, const char *version)
+{
+    struct http *h = r->http;
+
+    r->begun = true;
+    r->method = method;
+    r->max_body = LIMIT_BODY;
+    r->since = http_now(h);
+    kept_due(&r->conn->kept, r->since + h->grace_ms);
+    if (!well_framed(r, version))
+        return cut_short(r);
+
+    pthread_mutex_lock(&h->lock);
+    h->requests++;
+    r->known = !h->closed;
+    h->under_way += r->known;
+    pthread_mutex_unlock(&h->lock);
+    if (!r->known) {
+        http_req_refuse(r);
+        return drop_rest(r);
+    }
+    r->take = h->service.begin(h->service.ctx, r, &r->max_body);
+    if (r->take == HTTP_ANSWERED)
+        return drop_rest(r);
+    if (r->announced != UNKNOWN_LENGTH && r->announced > r->max_body) {
+        h->service.too_large(h->service.ctx, r, r->max_body);
+        return drop_rest(r);
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result body_comes(struct http_req *r, const char *data, size_t n)
+{
+    const struct http_service *s = &r->http->service;
+
+    r->received += n;
+    kept_due(&r->conn->kept,
+             r->since + r->http->grace_ms + (msec_t)(r->received * 1000 / r->http->min_rate));
+    if (r->dropping) {
+        r->dropped += n;
+        return r->dropped > HTTP_DROP_MAX ? cut_short(r) : MHD_YES;
+    }
+    if (r->received > r->max_body) {
+        s->too_large(s->ctx, r, r->max_body);
+        return drop_rest(r);
+    }
+    if (r->take == HTTP_BODY_MEMORY)
+        buf_add(&r->body, data, n);
+    else if (r->take == HTTP_BODY_STREAM && s->chunk(s->ctx, r, data, n) < 0)
+        return drop_rest(r);
+    return MHD_YES;
+}
+
+/* Nothing more happens on this connection until http_reply(). */
+static enum MHD_Result park(struct http_req *r)
+{
+    struct http *h = r->http;
+
+    /* Suspended first: once the request is seen to be parked, another thread may resume it. */
+    MHD_suspend_connection(r->mhd);
+    pthread_mutex_lock(&h->lock);
+    bool stopping = !r->response && h->closed;
+    if (!r->response && !h->closed)
+        park_add(r);
+    bool stay = r->parked;
+    pthread_mutex_unlock(&h->lock);
+    if (stopping)
+        http_req_refuse(r);
+    if (!stay)
+        MHD_resume_connection(r->mhd);
+    return MHD_YES;
+}
+
+static enum MHD_Result request_is_here(struct http_req *r)
+{
+    const struct http_service *s = &r->http->service;
+
+    if (!r->completed && !answered(r)) {
+        r->completed = true;
+        kept_due(&r->conn->kept, KEPT_FOREVER);
+        s->complete(s->ctx, r);
+    }
+    return answered(r) ? queue(r) : park(r);
+}
+
+/* --- what the library calls ---------------------------------------------------------------- */
+
+enum MHD_Result http_on_access(void *arg, struct MHD_Connection *mhd, const char *url,
+                               const char *method, const char *version, const char *data, size_t *n,
+                               void **state)
+{
+    struct http_req *r = *state;
+    size_t arrived = *n;
+
+    (void)arg;
+    (void)mhd;
+    (void)url;
+    if (!r->begun)
+        return head_is_here(r, method, version);
+    if (arrived == 0)
+        return request_is_here(r);
+    *n = 0;
+    return body_comes(r, data, arrived);
+}
+
+/* The request line is here, its target still as the peer wrote it. */
+void *http_on_target(void *arg, const char *target, struct MHD_Connection *mhd)
+{
+    struct http_req *r = mem_new(sizeof *r);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    r->http = arg;
+    r->mhd = mhd;
+    r->conn = info->socket_context;
+    r->conn->req = r;
+    r->path = mem_text(target);
+    r->query = strchr(r->path, '?');
+    if (r->query)
+        *r->query++ = '\0';
+    return r;
+}
+
+void http_req_end(struct http_req *r)
+{
+    struct http *h = r->http;
+
+    r->conn->req = NULL;
+    kept_due(&r->conn->kept, http_now(h) + h->idle_ms + h->grace_ms);
+    if (r->known)
+        h->service.gone(h->service.ctx, r);
+    pthread_mutex_lock(&h->lock);
+    assert(!r->parked);
+    h->under_way -= r->known;
+    if (h->under_way == 0)
+        pthread_cond_broadcast(&h->all_answered);
+    pthread_mutex_unlock(&h->lock);
+    if (r->response)
+        MHD_destroy_response(r->response);
+    buf_done(&r->body);
+    mem_free(r->path);
+    mem_free(r);
+}
+
+void http_on_completed(void *arg, struct MHD_Connection *mhd, void **state,
+                       enum MHD_RequestTerminationCode how)
+{
+    struct http_req *r = *state;
+
+    (void)arg;
+    (void)mhd;
+    if (!r)
+        return;
+    /* The library gave the request up before its end: cut_short(), or its own 4xx. */
+    if (how == MHD_REQUEST_TERMINATED_WITH_ERROR)
+        keeper_linger(r->http->keeper, fcntl(r->conn->kept.fd, F_DUPFD_CLOEXEC, 0));
+    http_req_end(r);
+    *state = NULL;
+}
