@@ -124,10 +124,10 @@ static void gone(void *ctx, struct http_req *r)
 
 void world_start(struct world *w, struct http_options options)
 {
-    const struct http_service service = { w, begin, chunk, complete, too_large, gone };
     scoped(err_clear) struct err e = { 0 };
 
     *w = (struct world){ 0 };
+    const struct http_service service = { w, begin, chunk, complete, too_large, gone };
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->changed, NULL);
     options.address = "127.0.0.1";
