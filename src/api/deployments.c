@@ -12,13 +12,16 @@
 static json_t *deployment_json(const struct deployment *d)
 {
     json_t *out = json_object();
+    /* Equal deployments share a bundle; to clients each has its own. */
+    scoped(mem_free) char *bundle =
+        d->bundle_key ? mem_format("deployments/%s/bundle.tar", d->id) : NULL;
 
     json_object_set_new(out, "id", json_string(d->id));
     json_object_set_new(out, "deployment_id", json_string(d->id));
     json_object_set_new(out, "description", json_or_null(d->description));
     json_object_set_new(out, "status", json_string(d->status));
     json_object_set_new(out, "source_path", json_or_null(d->source_key));
-    json_object_set_new(out, "bundle_path", json_or_null(d->bundle_key));
+    json_object_set_new(out, "bundle_path", json_or_null(bundle));
     json_object_set_new(out, "build_error", json_or_null(d->build_error));
     json_object_set_new(out, "entry_point", json_string(d->entry_point));
     json_object_set_new(out, "built_at", json_time_or_null(d->built_at));

@@ -352,6 +352,16 @@ static void on_line(void *arg, const char *stream, const char *text)
         build_say(&b->log, stream, "%s", text);
 }
 
+static int64_t step_memory(const struct settings *s, enum step step)
+{
+    switch (step) {
+    case PREPARE: return s->build_memory_mib;
+    case INSTALL: return s->install_memory_mib;
+    case DISCOVER: break;
+    }
+    return s->discover_memory_mib;
+}
+
 /* Why a box ended without a word of its own. */
 static void fail_silent(struct building *b, const struct box_end *end)
 {
@@ -390,8 +400,8 @@ static void fail_silent(struct building *b, const struct box_end *end)
                          end->exit->status, doing);
     else
         why = mem_format("The process was ended by signal %d while %s. It may have needed more "
-                         "memory than the %lld MiB that a build may use",
-                         end->exit->signal, doing, (long long)s->build_memory_mib);
+                         "memory than the %lld MiB that it may use",
+                         end->exit->signal, doing, (long long)step_memory(s, b->step));
     fail(b, why);
 }
 
@@ -428,7 +438,7 @@ static struct plan *step_plan(struct building *b, enum step step)
     const struct settings *s = b->engine->settings;
     const struct plan_limits limits = {
         .net = step == INSTALL ? PLAN_NET_HOST : PLAN_NET_NONE,
-        .memory_mib = (int)(step == INSTALL ? s->install_memory_mib : s->build_memory_mib),
+        .memory_mib = (int)step_memory(s, step),
         .pids = 256,
         .work_mib = (int)s->unpacked_mib * 2,
         .cpu_percent = 0,
