@@ -201,15 +201,16 @@ static int jobs_run(struct call *c, struct err *e)
         err_set(e, ERR_INTERNAL, "the server's answer names no job");
         return EXIT_SERVER;
     }
-    if (!c->options.wait && wants_json(c)) {
+    if (c->options.wait)
+        return wait_for(c, id, answer, e);
+    if (wants_json(c)) {
         print_json(c, answer);
-    } else if (!c->options.wait) {
-        scoped(mem_free) char *line = text_one_line(message ? message : "");
-        (void)fprintf(c->screen.out.file, "Job %s is %s%s%s\n", id, json_text(answer, "status"),
-                      *line ? ": " : "", line);
-        (void)fprintf(c->screen.out.file, "Wait for it: impresario jobs get %s --wait\n", id);
+        return EXIT_FINE;
     }
-    return c->options.wait ? wait_for(c, id, answer, e) : EXIT_FINE;
+    scoped(mem_free) char *line = text_one_line(message ? message : json_text(answer, "status"));
+    (void)fprintf(c->screen.out.file, "Job %s\n%s\nWait for it: impresario jobs get %s --wait\n",
+                  id, line, id);
+    return EXIT_FINE;
 }
 
 static int jobs_get(struct call *c, struct err *e)

@@ -81,8 +81,7 @@ static void print_column(const struct table *t, size_t row, size_t column, size_
 
 void table_print(const struct table *t, const struct stream *to)
 {
-    size_t *widths = mem_new_array(t->columns, sizeof *widths);
-    scoped(mem_free) void *owner = widths;
+    scoped(mem_free) size_t *widths = mem_new_array(t->columns, sizeof *widths);
 
     for (size_t i = 0; i < t->columns; i++)
         widths[i] = column_width(t, i);

@@ -124,8 +124,7 @@ static size_t least(size_t a, size_t b)
 size_t text_distance(const char *a, const char *b)
 {
     size_t n = strlen(b);
-    size_t *row = mem_new_array(n + 1, sizeof *row);
-    scoped(mem_free) void *owner = row;
+    scoped(mem_free) size_t *row = mem_new_array(n + 1, sizeof *row);
 
     for (size_t j = 0; j <= n; j++)
         row[j] = j;
