@@ -171,7 +171,9 @@ test("a browser that dies is named as the cause", async () => {
     await t.deploy(
         oneWorkflow(
             "crashing",
-            'await page.goto("chrome://kill").catch(() => {}); await page.goto("chrome://crash").catch(() => {}); return page.title();',
+            `const cdp = await page.context().browser().newBrowserCDPSession();
+await cdp.send("Browser.crash").catch(() => {});
+return page.title();`,
         ),
     );
     const job = await t.run("crashing", {}, { timeout_seconds: 30 });

@@ -120,7 +120,7 @@ const whole = gzipSync(tar(GOOD));
 const DAMAGED = {
     "a truncated gzip": whole.subarray(0, whole.length - 20),
     "a gzip cut in its middle": whole.subarray(0, whole.length / 2),
-    "a gzip header and nothing else": whole.subarray(0, 10),
+    "a gzip header and little else": whole.subarray(0, 30),
     "a gzip with a wrong checksum": Buffer.concat([
         whole.subarray(0, -8),
         Buffer.alloc(4, 0xaa),
@@ -149,11 +149,13 @@ test("an empty tar holds no files", async () => {
 test("a header that claims more than there is", async () => {
     assert.match(
         await errorOf([...GOOD, { name: "big.bin", size: 0o77777777777, data: "x" }]),
-        /damaged|truncated|limit|larger|big\.bin/i,
+        /damaged|truncated|big\.bin|more than 5\d+/i,
     );
 });
 
 // Bombs
+
+const SIZE_LIMIT = /more than (512 MiB|536870912 bytes)/;
 
 test("two gigabytes of zeros from two megabytes: the limit is named", async () => {
     const chunk = Buffer.alloc(4 << 20);
@@ -164,7 +166,7 @@ test("two gigabytes of zeros from two megabytes: the limit is named", async () =
         for (let i = 0; i < 512; i++) yield chunk;
         yield Buffer.alloc(1024);
     });
-    assert.match(await t.buildError({ source }), /512 MiB|limit|larger/i);
+    assert.match(await t.buildError({ source }), SIZE_LIMIT);
 });
 
 test("ten gigabytes that a sparse header claims: no disk is given", async () => {
@@ -179,7 +181,7 @@ test("ten gigabytes that a sparse header claims: no disk is given", async () => 
             header.write(`${(10 * 2 ** 30).toString(8).padStart(11, "0")}\0`, 483, "latin1");
         },
     };
-    assert.match(await errorOf([...GOOD, sparse]), /sparse|limit|larger|512 MiB/i);
+    assert.match(await errorOf([...GOOD, sparse]), SIZE_LIMIT);
 });
 
 test("a million entries: the limit is named", async () => {

@@ -378,10 +378,6 @@ test("an Origin beside a key is ignored", async () => {
     }
 });
 
-test("answers are not to be kept", async () => {
-    assert.match((await post("{}")).headers.get("cache-control") ?? "", /no-store/);
-});
-
 // What operators ask
 
 test("healthz and readyz answer without a key", async () => {

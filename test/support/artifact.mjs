@@ -59,7 +59,7 @@ ${body}
  *   a bootstrap that takes it out for a runtime that does not; `oldest` has never heard of it
  * @param {Record<string, string>} [options.external]  packages left out of the bundle, with their specs
  * @param {boolean} [options.keepNames]  compile as tools do that keep the names of functions
- * @param {(metadata: any[]) => any[]} [options.metadata]  last change to the list of workflows
+ * @param {(metadata: any[]) => any[]} [options.metadata]  last change to the list that travels beside the code
  * @param {Record<string, string>} [options.extra]  further files of the archive
  */
 export async function bootstrap(files, options = {}) {
@@ -77,7 +77,7 @@ export async function bootstrap(files, options = {}) {
             writeFileSync(join(folder, path), content);
         }
         const implementation = await bundle(folder, entry, options);
-        const workflows = metadata(describe(workflowsIn(implementation), entry, files));
+        const workflows = describe(workflowsIn(implementation), entry, files);
         const name = `deploy-${Date.now().toString(36)}-${randomBytes(4).toString("hex")}`;
         const manifest = {
             name,
@@ -98,7 +98,7 @@ export async function bootstrap(files, options = {}) {
             source: sourceOfFiles({
                 "index.js": bootstrapModule(name, implementation, workflows, generation),
                 "package.json": JSON.stringify(manifest, null, 2),
-                ".libretto-workflows.json": JSON.stringify({ workflows }, null, 2),
+                ".libretto-workflows.json": JSON.stringify({ workflows: metadata(workflows) }, null, 2),
                 ...Object.fromEntries(shared),
                 ...extra,
             }),

@@ -21,6 +21,9 @@ export const DISCOVER_SECONDS = 10;
 const START_MS = 60_000;
 const STOP_MS = 60_000;
 
+/** A run that is interrupted runs its exit handlers too, so that no server outlives it. */
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
+
 const execFileAsync = promisify(execFile);
 
 /** Runs a subcommand to its end. A failure throws, with its output. */
