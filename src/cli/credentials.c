@@ -117,10 +117,11 @@ static int credentials_get(struct call *c, struct err *e)
     if (api_call(c->api, "/v1/credentials/get", json_pack("{s:s}", "name", c->words[0]), &answer,
                  e) < 0)
         return EXIT_SERVER;
+    const char *value = json_text(answer, "value");
     if (wants_json(c))
         print_json(c, answer);
     else
-        (void)fprintf(c->screen.out.file, "%s\n", json_text(answer, "value"));
+        (void)fprintf(c->screen.out.file, "%s\n", value ? value : "");
     return EXIT_FINE;
 }
 
@@ -151,7 +152,8 @@ static int find_id(struct call *c, const char *name, char **out, struct err *e)
         return -1;
     json_array_foreach(json_object_get(answer, "credentials"), i, credential)
     {
-        if (same_name(json_text(credential, "name"), name)) {
+        const char *other = json_text(credential, "name");
+        if (other && same_name(other, name)) {
             *out = mem_text(json_text(credential, "credential_id"));
             return 0;
         }

@@ -65,7 +65,7 @@ char *text_safe(const char *text)
 {
     struct buf out = { 0 };
 
-    text_add_safe(&out, text);
+    text_add_safe(&out, text ? text : "");
     return buf_take(&out);
 }
 

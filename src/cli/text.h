@@ -15,6 +15,7 @@
 /* Adds `text` without the power to steer a terminal: colours are dropped, other control characters
  * and broken UTF-8 become visible. Line ends and tabs stay. */
 void text_add_safe(struct buf *out, const char *text);
+/* A copy of it; NULL, for what an answer lacks, gives an empty one. */
 char *text_safe(const char *text);
 /* The same on one line: what would break it becomes a space. */
 char *text_one_line(const char *text);

@@ -62,7 +62,7 @@ static bool is_required(const json_t *schema, const char *name)
 
     json_array_foreach(json_object_get(schema, "required"), i, one)
     {
-        if (strcmp(json_string_value(one), name) == 0)
+        if (json_is_string(one) && strcmp(json_string_value(one), name) == 0)
             return true;
     }
     return false;
