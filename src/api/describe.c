@@ -17,8 +17,7 @@ static const json_t *row_of(const json_t *rows, const char *path)
     size_t i;
     const json_t *row;
 
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach(rows, i, row) {
         if (strcmp(json_text(row, "path"), path) == 0)
             return row;
     }
@@ -144,8 +143,7 @@ static void fields(const json_t *schema, struct buf *out)
         return;
     }
     buf_text(out, "| field | type | |\n|---|---|---|\n");
-    json_object_foreach((json_t *)(uintptr_t)properties, name, field)
-    {
+    json_object_foreach(json_shared(properties), name, field) {
         bool must = false;
         for (size_t i = 0; i < json_array_size(required); i++)
             must = must || strcmp(json_string_value(json_array_get(required, i)), name) == 0;

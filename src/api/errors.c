@@ -46,7 +46,7 @@ void error_body(const struct err *e, const json_t *data, struct buf *out)
     json_object_set_new(body, "status", json_integer(status));
     json_object_set_new(body, "message", json_string(message));
     if (data)
-        json_object_set(body, "data", (json_t *)(uintptr_t)data);
+        json_object_set(body, "data", json_shared(data));
     json_object_set(envelope, "json", body);
     json_print_into(envelope, out);
 }

@@ -58,8 +58,7 @@ static void fill_table(struct api *a)
         abort(); /* compiled in */
     a->n_entries = json_array_size(a->table);
     a->entries = mem_new_array(a->n_entries, sizeof *a->entries);
-    json_array_foreach(a->table, i, row)
-    {
+    json_array_foreach(a->table, i, row) {
         const char *path = json_text(row, "path");
         a->entries[i] = (struct entry){ path, json_text(row, "method"), row, route_of(path) };
     }
@@ -335,8 +334,7 @@ static void drop_undefined(json_t *input, const json_t *meta)
     size_t i;
     const json_t *mark;
 
-    json_array_foreach(meta, i, mark)
-    {
+    json_array_foreach(meta, i, mark) {
         size_t n = json_array_size(mark);
         json_t *at = input;
         if (n < 2 || json_integer_value(json_array_get(mark, 0)) != 3)

@@ -104,6 +104,8 @@ static bool check_type(struct check *c, const json_t *types, const json_t *value
         if (!expected && strcmp(one, "null") != 0)
             expected = one;
     }
+    if (!expected)
+        expected = "null";
     if (strcmp(expected, "integer") == 0 && json_is_number(value))
         received = "float";
     else if (strcmp(expected, "integer") == 0)
@@ -252,8 +254,7 @@ static void check_object(struct check *c, const json_t *schema, const json_t *va
     size_t i;
     json_t *required;
 
-    json_array_foreach(json_object_get(schema, "required"), i, required)
-    {
+    json_array_foreach(json_object_get(schema, "required"), i, required) {
         name = json_string_value(required);
         if (json_object_get(value, name))
             continue;
@@ -261,8 +262,7 @@ static void check_object(struct check *c, const json_t *schema, const json_t *va
         missing(c, json_object_get(properties, name));
         json_array_remove(c->path, json_array_size(c->path) - 1);
     }
-    json_object_foreach((json_t *)(uintptr_t)properties, name, property)
-    {
+    json_object_foreach(json_shared(properties), name, property) {
         const json_t *member = json_object_get(value, name);
         if (!member)
             continue;
@@ -270,10 +270,8 @@ static void check_object(struct check *c, const json_t *schema, const json_t *va
         check(c, property, member);
         json_array_remove(c->path, json_array_size(c->path) - 1);
     }
-    json_object_foreach(json_object_get(schema, "dependentRequired"), name, property)
-    {
-        json_array_foreach(property, i, required)
-        {
+    json_object_foreach(json_object_get(schema, "dependentRequired"), name, property) {
+        json_array_foreach(property, i, required) {
             if (json_object_get(value, name) &&
                 !json_object_get(value, json_string_value(required))) {
                 const char *says = json_text(schema, "$dependent");
@@ -301,7 +299,8 @@ static size_t count_valid(const json_t *schemas, const json_t *value)
     size_t n = 0, i;
     const json_t *schema;
 
-    json_array_foreach(schemas, i, schema) n += valid(schema, value);
+    json_array_foreach(schemas, i, schema)
+        n += valid(schema, value);
     return n;
 }
 
@@ -326,8 +325,7 @@ static void check_rules(struct check *c, const json_t *schema, const json_t *val
         custom(c, "Invalid input");
     if (when && valid(when, value) && !valid(json_object_get(schema, "then"), value))
         custom(c, "Invalid input");
-    json_array_foreach(json_object_get(schema, "allOf"), i, member)
-    {
+    json_array_foreach(json_object_get(schema, "allOf"), i, member) {
         const char *says = json_text(member, "$message");
         if (!says)
             check(c, member, value);
@@ -342,8 +340,7 @@ static void check_enum(struct check *c, const json_t *options, const json_t *val
     size_t i;
     json_t *option;
 
-    json_array_foreach(options, i, option)
-    {
+    json_array_foreach(options, i, option) {
         if (json_equal(option, value))
             return;
         scoped(mem_free) char *plain = json_is_string(option) ? NULL : json_print(option);

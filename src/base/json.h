@@ -19,6 +19,16 @@ json_t *json_or_null(const char *text); /* a string, or null for NULL */
 json_t *json_time(msec_t wall);         /* "2026-...Z" */
 json_t *json_time_or_null(msec_t wall); /* null for 0 */
 
+/* jansson counts references in values that we hold as const: the same value, to be shared. */
+static inline json_t *json_shared(const json_t *value)
+{
+    union {
+        const json_t *held;
+        json_t *shared;
+    } same = { value };
+    return same.shared;
+}
+
 /* Compact text, owned by the caller. */
 char *json_print(const json_t *value);
 void json_print_into(const json_t *value, struct buf *out);

@@ -31,7 +31,7 @@ struct log_field {
 
 /* log_event(LOG_INFO, "job.claimed", F_TEXT("job", id), F_INT("wait_ms", 12)); */
 #define log_event(level, event, ...) \
-    log_write(level, event, (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ 0 } })
+    log_write(level, event, &((const struct log_field[]){ { 0 }, ##__VA_ARGS__, { 0 } })[1])
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 

@@ -52,7 +52,7 @@ static inline int take_fd(int *fd)
     return taken;
 }
 void fd_close(int fd);
-static inline void fd_close_at(int *fd)
+static inline void fd_close_at(const int *fd)
 {
     fd_close(*fd);
 }

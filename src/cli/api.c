@@ -103,8 +103,7 @@ static void add_path(struct buf *out, const json_t *path)
     const json_t *part;
     size_t i;
 
-    json_array_foreach(path, i, part)
-    {
+    json_array_foreach(path, i, part) {
         if (json_is_integer(part))
             buf_format(out, "[%lld]", (long long)json_integer_value(part));
         else if (json_is_string(part))
@@ -117,8 +116,7 @@ static void add_issues(struct buf *out, const json_t *issues)
     const json_t *issue;
     size_t i;
 
-    json_array_foreach(issues, i, issue)
-    {
+    json_array_foreach(issues, i, issue) {
         const char *message = json_text(issue, "message");
         scoped(buf_done) struct buf path = { 0 };
         add_path(&path, json_object_get(issue, "path"));

@@ -98,8 +98,7 @@ static int credentials_list(struct call *c, struct err *e)
         print_json(c, json_object_get(answer, "credentials"));
         return EXIT_FINE;
     }
-    json_array_foreach(json_object_get(answer, "credentials"), i, credential)
-    {
+    json_array_foreach(json_object_get(answer, "credentials"), i, credential) {
         scoped(mem_free) char *created = ago(c, credential, "created_at");
         scoped(mem_free) char *updated = ago(c, credential, "updated_at");
         table_cell(t, STYLE_BOLD, json_text(credential, "name"));
@@ -150,8 +149,7 @@ static int find_id(struct call *c, const char *name, char **out, struct err *e)
 
     if (api_call(c->api, "/v1/credentials/list", NULL, &answer, e) < 0)
         return -1;
-    json_array_foreach(json_object_get(answer, "credentials"), i, credential)
-    {
+    json_array_foreach(json_object_get(answer, "credentials"), i, credential) {
         const char *other = json_text(credential, "name");
         if (other && same_name(other, name)) {
             *out = mem_text(json_text(credential, "credential_id"));

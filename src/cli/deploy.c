@@ -229,8 +229,7 @@ static void print_ready(const struct call *c, const json_t *deployment)
                   json_text(deployment, "id"), style_on(to, STYLE_GREEN),
                   style_off(to, STYLE_GREEN), json_array_size(names),
                   json_array_size(names) == 1 ? "" : "s");
-    json_array_foreach(names, i, name)
-    {
+    json_array_foreach(names, i, name) {
         scoped(mem_free) char *text = text_one_line(json_string_value(name));
         (void)fprintf(to->file, "  %s%s%s\n", style_on(to, STYLE_BOLD), text,
                       style_off(to, STYLE_BOLD));

@@ -65,7 +65,8 @@ static int deployments_list(struct call *c, struct err *e)
         print_json(c, all);
         return EXIT_FINE;
     }
-    json_array_foreach(all, i, deployment) add_row(c, t, deployment);
+    json_array_foreach(all, i, deployment)
+        add_row(c, t, deployment);
     table_print(t, &c->screen.out);
     return EXIT_FINE;
 }

@@ -23,7 +23,8 @@ int build_tail_read(struct api *api, const char *deployment, int wait_seconds,
     add_text(ask, "cursor", tail->cursor);
     if (api_poll(api, "/v1/deployments/logs", ask, &answer, e) < 0)
         return -1;
-    json_array_foreach(json_object_get(answer, "lines"), i, line) take_line(arg, line);
+    json_array_foreach(json_object_get(answer, "lines"), i, line)
+        take_line(arg, line);
     tail->came = i;
     tail->done = json_bool(answer, "done", false);
     if (json_text(answer, "next_cursor")) {

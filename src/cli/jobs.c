@@ -279,7 +279,8 @@ static int jobs_list(struct call *c, struct err *e)
         print_json(c, jobs);
         return EXIT_FINE;
     }
-    json_array_foreach(jobs, i, job) add_job_row(c, t, job);
+    json_array_foreach(jobs, i, job)
+        add_job_row(c, t, job);
     table_print(t, &c->screen.out);
     return EXIT_FINE;
 }

@@ -120,8 +120,7 @@ static int read_fresh(struct call *c, int pages_max, json_t **known, json_t *fre
         size_t i;
         if (read_page(c, FOLLOW_PAGE, &token, &page, e) < 0)
             return -1;
-        json_array_foreach(page, i, line)
-        {
+        json_array_foreach(page, i, line) {
             count(seen, line, 1);
             if (counted(*known, line))
                 met_known = true;

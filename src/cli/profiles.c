@@ -16,8 +16,7 @@ static int profiles_list(struct call *c, struct err *e)
         print_json(c, json_object_get(answer, "profiles"));
         return EXIT_FINE;
     }
-    json_array_foreach(json_object_get(answer, "profiles"), i, profile)
-    {
+    json_array_foreach(json_object_get(answer, "profiles"), i, profile) {
         scoped(mem_free) char *updated = ago(c, profile, "updated_at");
         table_cell(t, STYLE_BOLD, json_text(profile, "name"));
         table_cell(t, STYLE_PLAIN, updated);

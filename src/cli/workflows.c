@@ -45,13 +45,13 @@ static char *schema_type(const json_t *schema)
 
     if (type && !choices)
         return mem_text(type);
-    json_array_foreach(choices, i, one)
-    {
+    json_array_foreach(choices, i, one) {
         scoped(mem_free) char *text = json_print(one);
         buf_format(&words, "%s%s", i ? " or " : "", text);
     }
-    json_array_foreach(any, i, one) buf_format(
-        &words, "%s%s", i ? " or " : "", json_text(one, "type") ? json_text(one, "type") : "any");
+    json_array_foreach(any, i, one)
+        buf_format(&words, "%s%s", i ? " or " : "",
+                   json_text(one, "type") ? json_text(one, "type") : "any");
     return words.n ? buf_take(&words) : mem_text("any");
 }
 
@@ -60,8 +60,7 @@ static bool is_required(const json_t *schema, const char *name)
     const json_t *one;
     size_t i;
 
-    json_array_foreach(json_object_get(schema, "required"), i, one)
-    {
+    json_array_foreach(json_object_get(schema, "required"), i, one) {
         if (json_is_string(one) && strcmp(json_string_value(one), name) == 0)
             return true;
     }
@@ -97,8 +96,7 @@ static void print_schema(const struct call *c, const char *title, json_t *schema
         return;
     }
     (void)fprintf(to->file, "\n%s\n", title);
-    json_object_foreach(fields, name, field)
-    {
+    json_object_foreach(fields, name, field) {
         scoped(mem_free) char *indented = mem_format("  %s", name);
         scoped(mem_free) char *type = schema_type(field);
         scoped(mem_free) char *need = schema_need(schema, name, field);

@@ -184,8 +184,7 @@ static bool declares(const json_t *launch, const char *match)
     size_t i;
     const json_t *name;
 
-    json_array_foreach(json_object_get(launch, "credential_names"), i, name)
-    {
+    json_array_foreach(json_object_get(launch, "credential_names"), i, name) {
         scoped(mem_free) char *declared = match_name(json_string_value(name));
         if (strcmp(declared, match) == 0)
             return true;
@@ -229,8 +228,7 @@ int credential_collect(struct db *db, const struct sealer *s, const char *tenant
     size_t i;
     const json_t *name;
 
-    json_array_foreach(declared, i, name)
-    {
+    json_array_foreach(declared, i, name) {
         scoped(mem_free) char *match = match_name(json_string_value(name));
         scoped(secret_free) char *value = NULL;
         struct id id;

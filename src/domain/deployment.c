@@ -243,8 +243,7 @@ int build_ready(struct db *db, const struct build *b, const struct bundle *bundl
         return -1;
     if (changed == 0)
         return err_set(e, ERR_CONFLICT, "the deployment is not building any more");
-    json_array_foreach(bundle->workflows, i, workflow)
-    {
+    json_array_foreach(bundle->workflows, i, workflow) {
         const char *profile = json_text(workflow, "auth_profile");
         bool created;
         if (profile && profile_ensure(db, b->tenant.text, profile, NULL, &created, e) < 0)

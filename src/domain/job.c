@@ -73,8 +73,7 @@ static int check_credential(struct db *db, const struct job_spec *spec, const st
         return 0;
     if (credential_match_name(db, spec->tenant, spec->credential_id, &match, e) < 0)
         return -1;
-    json_array_foreach(json_object_get(t->launch, "credential_names"), i, name)
-    {
+    json_array_foreach(json_object_get(t->launch, "credential_names"), i, name) {
         if (strcasecmp(json_string_value(name), match) == 0)
             return 0;
     }
@@ -139,7 +138,7 @@ int job_create(struct db *db, const struct job_spec *spec, struct id *id, bool *
     }
     if (workflow_get(db, spec->tenant, spec->workflow, keep_target, &t, e) < 0)
         return -1;
-    (void)json_object_update(t.launch, (json_t *)(uintptr_t)spec->launch);
+    (void)json_object_update(t.launch, json_shared(spec->launch));
     *id = id_new(db_env(db));
     *existing = false;
     int r = check_credential(db, spec, &t, e) < 0 || check_queue(db, spec, e) < 0 ||

@@ -88,7 +88,7 @@ static int claim_name(struct db *db, const char *tenant, const char *deployment,
     const json_t *output = json_object_get(workflow, "output_schema");
     scoped(mem_free) char *input_text = json_is_object(input) ? json_print(input) : NULL;
     scoped(mem_free) char *output_text = json_is_object(output) ? json_print(output) : NULL;
-    scoped(json_decref) json_t *launch = json_copy((json_t *)(uintptr_t)workflow);
+    scoped(json_decref) json_t *launch = json_copy(json_shared(workflow));
 
     (void)json_object_del(launch, "input_schema");
     (void)json_object_del(launch, "output_schema");
@@ -106,8 +106,7 @@ int workflow_claim_names(struct db *db, const char *tenant, const char *deployme
     size_t i;
     const json_t *workflow;
 
-    json_array_foreach(workflows, i, workflow)
-    {
+    json_array_foreach(workflows, i, workflow) {
         if (claim_name(db, tenant, deployment, workflow, e) < 0)
             return -1;
     }

@@ -74,7 +74,7 @@ static int keep_verdict(struct db *db, void *arg, struct err *e)
 }
 
 /* The last act: whatever happens to the row, this building is over. */
-static void settle(struct building *b, const struct verdict *v)
+static void settle(struct building *b, struct verdict *v)
 {
     scoped(err_clear) struct err e = { 0 };
     msec_t took = clock_steady(store_env(b->engine->store)->clock) - b->started;
@@ -86,7 +86,7 @@ static void settle(struct building *b, const struct verdict *v)
         build_say(&b->log, "system", "The build failed after %lld ms: %s", (long long)took, v->why);
     else
         build_say(&b->log, "system", "Ready after %lld ms", (long long)took);
-    if (store_write(b->engine->store, keep_verdict, (void *)(uintptr_t)v, &e) < 0) {
+    if (store_write(b->engine->store, keep_verdict, v, &e) < 0) {
         log_event(LOG_ERROR, "build.not_settled", F_TEXT("deployment", b->build.deployment.text),
                   F_TEXT("error", e.msg));
         if (!v->why) { /* `ready` could not be kept: then its failure may be */
@@ -335,7 +335,7 @@ static void on_frame(void *arg, const char *type, const json_t *frame)
             build_say(&b->log, theirs ? stream : "system", "%.*s", LIMIT_LOG_LINE, message);
     } else if (strcmp(type, "fail") == 0 || strcmp(type, results[b->step]) == 0) {
         json_decref(b->verdict);
-        b->verdict = json_incref((json_t *)(uintptr_t)frame);
+        b->verdict = json_incref(json_shared(frame));
     }
 }
 
@@ -568,6 +568,9 @@ static void start_step(struct building *b, enum step step)
     static int (*const planners[])(struct building *, struct plan *,
                                    struct err *) = { plan_prepare, plan_install, plan_discover };
     static const struct box_user callbacks = { on_frame, on_line, on_end, NULL };
+    static const char *const says[] = { "Unpacking and checking what was uploaded",
+                                        "Installing dependencies",
+                                        "Importing the entry to find its workflows" };
     scoped(err_clear) struct err e = { 0 };
     scoped(plan_free) struct plan *plan = step_plan(b, step);
     struct box_user user = callbacks;
@@ -577,6 +580,7 @@ static void start_step(struct building *b, enum step step)
     b->step_started = clock_steady(store_env(b->engine->store)->clock);
     b->output = 0;
     json_decref(take(b->verdict));
+    build_say(&b->log, "system", "%s", says[step]);
     if (planners[step](b, plan, &e) < 0) {
         fail_err(b, &e, "start a box");
         return;

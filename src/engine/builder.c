@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "engine/build.h"
 
+#include <assert.h>
+
 struct place {
     struct building *building;
     char *makes[BUILD_CLAIMS];  /* keys of what it makes, or NULL */
@@ -87,8 +89,9 @@ static struct place *place_of(struct builder *b, const struct building *which)
 {
     struct place *p = b->places;
 
-    while (p->building != which)
+    while (p && p->building != which)
         p = p->next;
+    assert(p); /* a building has its place until builder_ended() */
     return p;
 }
 
@@ -104,9 +107,10 @@ void builder_ended(struct builder *b, struct building *which)
 
     for (int kind = 0; kind < BUILD_CLAIMS; kind++)
         builder_release(b, which, kind);
-    while (*at != p)
+    while (*at && *at != p)
         at = &(*at)->next;
-    *at = p->next;
+    if (*at)
+        *at = p->next;
     b->n--;
     place_free(p);
     loop_post(b->engine->loop, wake, b);

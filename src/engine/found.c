@@ -34,8 +34,7 @@ static json_t *strings(const json_t *array, size_t longest)
     size_t i;
     const json_t *value;
 
-    json_array_foreach(array, i, value)
-    {
+    json_array_foreach(array, i, value) {
         if (json_is_string(value) && json_string_length(value) <= longest &&
             json_array_size(out) < MOST_NAMES)
             json_array_append_new(out, json_string(json_string_value(value)));
@@ -45,7 +44,7 @@ static json_t *strings(const json_t *array, size_t longest)
 
 static json_t *object_or_null(const json_t *value)
 {
-    return json_is_object(value) ? json_incref((json_t *)(uintptr_t)value) : json_null();
+    return json_is_object(value) ? json_incref(json_shared(value)) : json_null();
 }
 
 static int viewport(const json_t *from, const char *name, json_t **out, struct err *e)
@@ -117,8 +116,7 @@ int found_workflows(const json_t *frame, json_t **out, struct err *e)
     if (json_array_size(list) > MOST_WORKFLOWS)
         return err_set(e, ERR_INPUT, "%zu workflows in one deployment are more than %d: split it",
                        json_array_size(list), MOST_WORKFLOWS);
-    json_array_foreach(list, i, value)
-    {
+    json_array_foreach(list, i, value) {
         json_t *one = NULL;
         if (workflow(value, &one, e) < 0)
             return -1;

@@ -19,26 +19,30 @@ struct lines {
     bool *freed; /* set while a callback runs, so that it may free us */
 };
 
-/* How many bytes the character at `s` takes, 0 when it is not UTF-8. */
+/* How many bytes the character at `s` takes, 0 when it is not UTF-8 (RFC 3629, section 4): the first
+ * byte decides how many follow, and what the second one may be. */
 static size_t character(const unsigned char *s, size_t n)
 {
-    size_t more = s[0] < 0x80   ? 0
-                  : s[0] < 0xc2 ? 9
-                  : s[0] < 0xe0 ? 1
-                  : s[0] < 0xf0 ? 2
-                  : s[0] < 0xf5 ? 3
-                                : 9;
+    static const struct {
+        unsigned char first, last, second_least, second_most, size;
+    } rows[] = {
+        { 0x00, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+        { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
+        { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+    };
 
-    if (more == 9 || more >= n)
-        return 0;
-    for (size_t i = 1; i <= more; i++) {
-        if ((s[i] & 0xc0) != 0x80)
+    for (size_t i = 0; i < n_items(rows); i++) {
+        if (s[0] < rows[i].first || s[0] > rows[i].last || rows[i].size > n)
+            continue;
+        if (rows[i].size > 1 && (s[1] < rows[i].second_least || s[1] > rows[i].second_most))
             return 0;
+        for (size_t more = 2; more < rows[i].size; more++) {
+            if ((s[more] & 0xc0) != 0x80)
+                return 0;
+        }
+        return rows[i].size;
     }
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0; /* longer than need be, a surrogate, or beyond U+10FFFF */
-    return more + 1;
+    return 0;
 }
 
 void text_make_valid(char *text, size_t n)

@@ -343,8 +343,8 @@ void slot_run(struct slot *s, const json_t *credentials, const json_t *missing)
     json_object_set_new(frame, "entry", json_string(s->run.entry));
     json_object_set_new(frame, "kind", json_string(s->run.kind));
     json_object_set(frame, "params", s->run.params);
-    json_object_set(frame, "credentials", (json_t *)(uintptr_t)credentials);
-    json_object_set(frame, "declared_missing", (json_t *)(uintptr_t)missing);
+    json_object_set(frame, "credentials", json_shared(credentials));
+    json_object_set(frame, "declared_missing", json_shared(missing));
     json_object_set_new(frame, "job_auth", job_auth(s));
     copy_member(frame, s->run.launch, "start_url");
     copy_member(frame, s->run.launch, "viewport");

@@ -5,9 +5,10 @@
  */
 #include "store/store_private.h"
 
+#include "base/buf.h"
+
 #include "migrations.h"
 
-#include <assert.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -190,19 +191,18 @@ void db_undo(struct db *db)
 
 void db_changed(struct db *db, const char *format, ...)
 {
-    char text[128];
+    scoped(buf_done) struct buf text = { 0 };
     va_list args;
 
     va_start(args, format);
-    int n = vsnprintf(text, sizeof text, format, args);
+    buf_vformat(&text, format, args);
     va_end(args);
-    assert(n > 0 && (size_t)n < sizeof text);
     for (const struct topic *t = db->topics; t; t = t->next) {
-        if (strcmp(t->text, text) == 0)
+        if (strcmp(t->text, buf_str(&text)) == 0)
             return;
     }
     struct topic *t = mem_new(sizeof *t);
-    *t = (struct topic){ mem_text(text), db->topics };
+    *t = (struct topic){ buf_take(&text), db->topics };
     db->topics = t;
 }
 

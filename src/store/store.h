@@ -76,7 +76,7 @@ struct param {
     {                              \
         PARAM_BLOB, 0, value, size \
     }
-#define params_(...) ((const struct param[]){ __VA_ARGS__ __VA_OPT__(, ){ 0 } })
+#define params_(...) (&((const struct param[]){ { 0 }, ##__VA_ARGS__, { 0 } })[1])
 
 /* How many rows it changed, or -1. */
 #define db_run(db, e, stmt, ...) db_run_with(db, e, stmt, params_(__VA_ARGS__))
