@@ -49,7 +49,7 @@ struct id id_new(const struct env *env)
     static msec_t last_ms;
     static unsigned counter;
     unsigned char b[16];
-    struct id id;
+    struct id id = { "" };
 
     rng_fill(env->rng, b, sizeof b);
     pthread_mutex_lock(&lock);

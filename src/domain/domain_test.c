@@ -301,8 +301,11 @@ PROMISE(a_verdict_is_final_and_its_reason_bounded)
     scoped(mem_free) char *why = mem_new(3 * LIMIT_BUILD_ERROR);
     scoped(mem_free) char *kept = NULL;
 
-    for (size_t i = 0; i + 3 < 3 * LIMIT_BUILD_ERROR; i += 3)
-        memcpy(why + i, "\xe2\x82\xac", 3); /* never cut inside of a character */
+    for (size_t i = 0; i + 3 < 3 * LIMIT_BUILD_ERROR; i += 3) {
+        why[i] = '\xe2'; /* never cut inside of a character */
+        why[i + 1] = '\x82';
+        why[i + 2] = '\xac';
+    }
     assert_int_equal(build_failed(db, &b, why, &e), 0);
     assert_int_equal(deployment_get(db, w->tenant.text, id.text, keep_error, &kept, &e), 0);
     assert_true(strlen(kept) <= LIMIT_BUILD_ERROR);

@@ -65,6 +65,7 @@ static bool give(struct lines *l, size_t n, bool cut)
     bool freed = false;
     scoped(mem_free) char *text = mem_text_n(l->held.data, n);
 
+    /* cppcheck-suppress autoVariables ; it is taken back before this function returns */
     l->freed = &freed;
     l->user.line(l->user.arg, text, n, cut);
     if (freed)
