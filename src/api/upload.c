@@ -44,7 +44,10 @@ int upload_begin(struct request *r)
 static void fail(struct request *r, struct err *e, bool source)
 {
     if (source && e->code == ERR_INPUT) {
-        err_wrap(e, "source");
+        if (strncmp(e->msg, "source ", 7) != 0) {
+            scoped(mem_free) char *what = take(e->msg);
+            err_set(e, ERR_INPUT, "source is %s", what);
+        }
         issue_custom(r->issues, "source", e->msg);
     }
     request_fail(r, e);

@@ -65,8 +65,10 @@ static int refuse(const uint8_t *first, struct err *e)
                            "source is not a gzip tarball but %s; make it with tar czf",
                            known[i].name);
     }
-    return err_set(e, ERR_INPUT, "source is not a gzip tarball: it begins with %02x %02x %02x",
-                   first[0], first[1], first[2]);
+    return err_set(
+        e, ERR_INPUT,
+        "source is not the base64 of a gzip tarball: decoded, it begins with %02x %02x %02x",
+        first[0], first[1], first[2]);
 }
 
 static int store(struct intake *in, const void *data, size_t n, struct err *e)

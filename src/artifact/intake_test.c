@@ -55,8 +55,10 @@ static void what_is_not_gzip_is_named(void **state)
         { "\xfd"
           "7zXZ",
           5, "source is not a gzip tarball but packed with xz; make it with tar czf" },
-        { "package.json", 12, "source is not a gzip tarball: it begins with 70 61 63" },
-        { "\x1f\x8b\x07", 3, "source is not a gzip tarball: it begins with 1f 8b 07" },
+        { "package.json", 12,
+          "source is not the base64 of a gzip tarball: decoded, it begins with 70 61 63" },
+        { "\x1f\x8b\x07", 3,
+          "source is not the base64 of a gzip tarball: decoded, it begins with 1f 8b 07" },
         { "", 0, "source is empty" },
         { "\x1f\x8b", 2, "source is not a gzip tarball: it has only 2 bytes" },
         { EMPTY_GZIP, 17, "source is not a gzip tarball: it has only 17 bytes" },

@@ -480,9 +480,11 @@ int unpack_archive(int in, int into, const struct unpack_options *options, struc
     u.max_bytes = options->max_bytes ? options->max_bytes : (uint64_t)LIMIT_UNPACKED_MIB << 20;
     u.max_entries = options->max_entries ? options->max_entries : LIMIT_ENTRIES;
     u.max_path = options->max_path ? options->max_path : LIMIT_PATH;
-    u.too_much = mem_format("the archive unpacks to more than %llu bytes; leave out what the "
-                            "workflows do not need",
-                            (unsigned long long)u.max_bytes);
+    bool whole = u.max_bytes % (1 << 20) == 0;
+    u.too_much = mem_format("the archive unpacks to more than the limit of %llu %s; leave out what "
+                            "the workflows do not need",
+                            (unsigned long long)(whole ? u.max_bytes >> 20 : u.max_bytes),
+                            whole ? "MiB" : "bytes");
     u.names = names_new(u.max_entries);
     u.inflow = inflow_new(in, !options->plain,
                           u.max_bytes + u.max_entries * HEADERS_EACH + HEADERS_SPARE, u.too_much);

@@ -113,12 +113,15 @@ static int say_without_effect(struct db *db, const struct job_spec *spec, const 
     } wishes[] = {
         { "residential_proxy", "residential_proxy has no effect on this server, which has no "
                                "proxies: the job connects from its own address" },
+        { "disable_default_proxy", "disable_default_proxy has no effect on this server, which has "
+                                   "no proxies" },
         { "gpu", "gpu has no effect on this server: the browser draws without one" },
     };
 
     for (size_t i = 0; i < n_items(wishes); i++) {
-        const json_t *proxy = json_object_get(spec->options, wishes[i].name);
-        if ((json_is_object(proxy) || json_bool(t->launch, wishes[i].name, false)) &&
+        const json_t *option = json_object_get(spec->options, wishes[i].name);
+        if ((json_is_object(option) || json_is_true(option) ||
+             json_bool(t->launch, wishes[i].name, false)) &&
             job_log_add(db, id->text, "warn", wishes[i].says, e) < 0)
             return -1;
     }
