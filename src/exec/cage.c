@@ -41,7 +41,8 @@
 
 enum { CAGE_PORT = 1, BACKLOG = 512 };
 
-/* Replies pass: they belong to what was let through. */
+/* Replies pass: they belong to what was let through. A datagram to elsewhere is dropped, and its
+ * sender hears of that at once (EPERM). */
 #define RULES                                                \
     "table inet cage {\n"                                    \
     "  chain way_out {\n"                                    \
@@ -56,10 +57,6 @@ enum { CAGE_PORT = 1, BACKLOG = 512 };
     "    ct direction reply accept\n"                        \
     "    ip daddr 127.0.0.0/8 accept\n"                      \
     "    ip6 daddr ::1 accept\n"                             \
-    "    icmp type destination-unreachable accept\n"         \
-    "    icmpv6 type destination-unreachable accept\n"       \
-    "    meta l4proto tcp reject with tcp reset\n"           \
-    "    reject\n"                                           \
     "  }\n"                                                  \
     "}\n"
 

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "egress/egress.h"
+
+#include "base/json.h"
+#include "base/log.h"
+#include "egress/egress_private.h"
+#include "egress/policy.h"
+#include "exec/wire.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+
+enum {
+    RESTART_FIRST_MS = 50, /* doubles with each one that dies before it was ready */
+    RESTART_LAST_MS = 5000,
+};
+
+struct egress {
+    struct spawner *spawner;
+    char **argv;
+    bool loopback;
+    pid_t pid; /* 0: it is down */
+    int fd;
+    bool ready;
+    struct loop *loop;
+    egress_refused_fn refused;
+    void *arg;
+    struct watch *watch;
+    struct timer *restart;
+    msec_t restart_ms;
+    struct wire_message in;
+};
+
+static int start_process(struct egress *g, struct err *e)
+{
+    /* The host's resolver must not wait long for servers that are not there. */
+    char patience[] = "RES_OPTIONS=timeout:2 attempts:2";
+    char *const envp[] = { patience, NULL };
+    int server[2], cages[2], fds[2];
+
+    if (wire_pair(server) < 0)
+        return err_set_errno(e, ERR_IO, errno, "make a socket for " EGRESS_NAME);
+    scoped(fd_close) int ours = server[0];
+    scoped(fd_close) int theirs = server[1];
+    if (wire_pair(cages) < 0)
+        return err_set_errno(e, ERR_IO, errno, "make a socket for " EGRESS_NAME);
+    scoped(fd_close) int gate = cages[0];
+    scoped(fd_close) int cages_end = cages[1];
+
+    fds[0] = theirs;
+    fds[1] = cages_end;
+    if (helper_start(g->argv, envp, fds, n_items(fds), &g->pid, e) < 0)
+        return -1;
+    g->fd = take_fd(&ours);
+    g->ready = false;
+    spawner_set_gate(g->spawner, take_fd(&gate), g->loopback);
+    return 0;
+}
+
+/* A list that the process would not understand is refused here. */
+static int check_list(struct egress *g, const struct egress_options *o, struct err *e)
+{
+    scoped(policy_free) struct policy *p = NULL;
+
+    if (policy_new(o->allow, o->n_allow, &p, e) < 0)
+        return -1;
+    g->loopback = policy_opens_loopback(p);
+    return 0;
+}
+
+int egress_start(const struct egress_options *o, struct egress **out, struct err *e)
+{
+    scoped(egress_free) struct egress *g = mem_new(sizeof *g);
+    uid_t uid = o->uid ? o->uid : SPAWNER_SANDBOX_UID + SPAWNER_SANDBOX_UIDS;
+
+    *g = (struct egress){ .spawner = o->spawner,
+                          .argv = mem_new_array(EGRESS_ARGS + o->n_allow + 1, sizeof(char *)),
+                          .fd = -1,
+                          .restart_ms = RESTART_FIRST_MS };
+    g->argv[EGRESS_ARG_NAME] = mem_text(EGRESS_NAME);
+    g->argv[EGRESS_ARG_UID] = mem_format("%lu", (unsigned long)uid);
+    for (size_t i = 0; i < o->n_allow; i++)
+        g->argv[EGRESS_ARGS + i] = mem_text(o->allow[i]);
+    if (check_list(g, o, e) < 0 || start_process(g, e) < 0)
+        return -1;
+    *out = take(g);
+    return 0;
+}
+
+pid_t egress_pid(const struct egress *g)
+{
+    return g->pid;
+}
+
+/* ---- what it tells ---- */
+
+static void read_refused(struct egress *g, const json_t *message)
+{
+    const struct egress_refusal what = { .child = json_int(message, "child", 0),
+                                         .box = json_text(message, "box"),
+                                         .target = json_text(message, "target"),
+                                         .reason = json_text(message, "reason"),
+                                         .untold = json_int(message, "untold", 0) };
+
+    if (!what.box || !what.target || !what.reason)
+        return;
+    log_event(LOG_WARN, "egress.refused", F_INT("child", what.child), F_TEXT("box", what.box),
+              F_TEXT("target", what.target), F_TEXT("reason", what.reason),
+              F_INT("untold", what.untold));
+    if (g->refused)
+        g->refused(g->arg, &what);
+}
+
+static void read_message(struct egress *g)
+{
+    scoped(json_decref) json_t *message = json_loadb(g->in.data, g->in.n, 0, NULL);
+    const char *what = json_text(message, "t");
+
+    if (what && strcmp(what, "refused") == 0)
+        read_refused(g, message);
+    if (what && strcmp(what, "ready") == 0) {
+        g->ready = true;
+        g->restart_ms = RESTART_FIRST_MS;
+    }
+}
+
+/* ---- when it dies ---- */
+
+static void on_message(void *arg, uint32_t events);
+
+static void on_restart(void *arg)
+{
+    struct egress *g = arg;
+    scoped(err_clear) struct err e = { 0 };
+
+    g->restart = NULL;
+    if (start_process(g, &e) < 0) {
+        log_event(LOG_ERROR, "egress.not_started", F_TEXT("error", e.msg));
+        g->restart = loop_timer(g->loop, RESTART_LAST_MS, on_restart, g);
+        return;
+    }
+    g->watch = loop_watch(g->loop, g->fd, EPOLLIN, on_message, g);
+    log_event(LOG_INFO, "egress.restarted", F_INT("pid", g->pid));
+}
+
+static void bury(struct egress *g)
+{
+    int status = 0;
+
+    watch_free(take(g->watch));
+    fd_close(take_fd(&g->fd));
+    (void)waitpid(g->pid, &status, 0);
+    log_event(LOG_ERROR, "egress.died", F_INT("pid", g->pid),
+              F_INT("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
+              F_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
+    g->pid = 0;
+    if (g->ready) {
+        on_restart(g);
+    } else {
+        g->restart = loop_timer(g->loop, g->restart_ms, on_restart, g);
+        g->restart_ms = g->restart_ms * 2 < RESTART_LAST_MS ? g->restart_ms * 2 : RESTART_LAST_MS;
+    }
+}
+
+static void on_message(void *arg, uint32_t events)
+{
+    struct egress *g = arg;
+    int got = 1;
+
+    (void)events;
+    while (g->fd >= 0 && (got = wire_recv(g->fd, &g->in, false)) > 0)
+        read_message(g);
+    if (g->fd >= 0 && (got == 0 || errno != EAGAIN))
+        bury(g);
+}
+
+void egress_attach(struct egress *g, struct loop *loop, egress_refused_fn fn, void *arg)
+{
+    watch_free(take(g->watch));
+    g->loop = loop;
+    g->refused = fn;
+    g->arg = arg;
+    g->watch = loop_watch(loop, g->fd, EPOLLIN, on_message, g);
+}
+
+void egress_free(struct egress *g)
+{
+    if (!g)
+        return;
+    watch_free(g->watch);
+    timer_free(g->restart);
+    fd_close(g->fd);
+    if (g->pid > 0)
+        (void)waitpid(g->pid, NULL, 0);
+    for (char **at = g->argv; *at; at++)
+        mem_free(*at);
+    mem_free(g->argv);
+    mem_free(g);
+}

@@ -1,0 +1,1088 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Real boxes in real cages, and around them a world of their own: this program moves into a network
+ * namespace that plays the host, and a second one, behind a virtual cable, plays the internet and
+ * the host's neighbours. Everything there answers and takes notes, so that "not reached" is what the
+ * other side says, too. No packet leaves either.
+ *
+ * That takes root. Without it, what needs only a loopback is tested, in the namespace of whoever
+ * runs it. With --as-user the world is made by root and the tests are run by someone who is not.
+ */
+#include "egress/egress.h"
+
+#include "base/buf.h"
+#include "egress/place.h"
+#include "exec/exec.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { TEST_USER = 60999, STUCK_MS = 30000, NOTES = 4096, HTTP = 80, ECHO = 7, OTHER = 443 };
+
+#define PUBLIC  "45.45.45.45"
+#define PUBLIC6 "2a00:45::10"
+#define OWN     "44.44.44.44"
+
+/* What those outside have seen: "address:port\n" for every connection. */
+struct notes {
+    int n;
+    char text[NOTES][PLACE_TEXT];
+};
+
+static struct {
+    struct notes *notes;
+    bool has_internet;
+    pid_t servers[4];
+    int n_servers;
+    uint16_t loopback_port; /* of a server on the host's loopback, v4 and v6 */
+} outside;
+
+/* ---- those outside ---- */
+
+static void take_note(int client)
+{
+    struct sockaddr_storage at;
+    socklen_t n = sizeof at;
+    struct place p;
+    int i = __atomic_fetch_add(&outside.notes->n, 1, __ATOMIC_SEQ_CST);
+
+    if (i < NOTES && getsockname(client, (struct sockaddr *)&at, &n) == 0 &&
+        place_of_sockaddr((struct sockaddr *)&at, &p)) {
+        place_print(&p, outside.notes->text[i]);
+    }
+}
+
+static void serve_page(int client)
+{
+    static const char page[] = "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n"
+                               "<title>t</title><p id=p></p><script>"
+                               "document.getElementById('p').textContent = 'rea' + 'ched'</script>"
+                               "<!-- answered -->\n";
+    char request[4096];
+
+    if (read(client, request, sizeof request) <= 0)
+        return;
+    (void)!write(client, page, strlen(page));
+    (void)shutdown(client, SHUT_WR);
+    while (read(client, request, sizeof request) > 0) {
+    }
+}
+
+static void serve_echo(int client)
+{
+    char data[65536];
+    ssize_t n;
+
+    while ((n = read(client, data, sizeof data)) > 0) {
+        for (ssize_t done = 0, w; done < n; done += w) {
+            w = write(client, data + done, (size_t)(n - done));
+            if (w <= 0)
+                return;
+        }
+    }
+}
+
+static int listen_on(bool v6, bool all, uint16_t port)
+{
+    struct sockaddr_in v4 = { .sin_family = AF_INET,
+                              .sin_port = htons(port),
+                              .sin_addr.s_addr = htonl(all ? INADDR_ANY : INADDR_LOOPBACK) };
+    struct sockaddr_in6 six = { .sin6_family = AF_INET6,
+                                .sin6_port = htons(port),
+                                .sin6_addr = all ? in6addr_any : in6addr_loopback };
+    int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (v6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if ((v6 ? bind(fd, (struct sockaddr *)&six, sizeof six)
+            : bind(fd, (struct sockaddr *)&v4, sizeof v4)) < 0 ||
+        listen(fd, 1024) < 0)
+        abort();
+    return fd;
+}
+
+static _Noreturn void serve(const int *fds, size_t n)
+{
+    struct pollfd ready[8];
+
+    (void)signal(SIGCHLD, SIG_IGN);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (size_t i = 0; i < n; i++)
+        ready[i] = (struct pollfd){ fds[i], POLLIN, 0 };
+    for (;;) {
+        if (poll(ready, n, -1) < 0)
+            continue;
+        for (size_t i = 0; i < n; i++) {
+            struct sockaddr_storage at;
+            socklen_t n_at = sizeof at;
+            struct place p;
+            if (!ready[i].revents)
+                continue;
+            int client = accept4(fds[i], NULL, NULL, SOCK_CLOEXEC);
+            if (client < 0)
+                continue;
+            take_note(client);
+            if (fork() == 0) {
+                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+                if (getsockname(client, (struct sockaddr *)&at, &n_at) == 0 &&
+                    place_of_sockaddr((struct sockaddr *)&at, &p) && p.port == ECHO)
+                    serve_echo(client);
+                else
+                    serve_page(client);
+                _exit(0);
+            }
+            fd_close(client);
+        }
+    }
+}
+
+static void command(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void command(const char *format, ...)
+{
+    scoped(buf_done) struct buf text = { 0 };
+    va_list args;
+
+    va_start(args, format);
+    buf_vformat(&text, format, args);
+    va_end(args);
+    if (system(buf_str(&text)) != 0) {
+        (void)fprintf(stderr, "failed: %s\n", text.data);
+        exit(EXIT_FAILURE);
+    }
+}
+
+static _Noreturn void be_internet(int up, int cable)
+{
+    static const char *const addresses[] = { "10.9.0.2/24",        PUBLIC "/32",
+                                             "169.254.169.254/32", "168.63.129.16/32",
+                                             "192.168.7.7/32",     "172.16.5.5/32",
+                                             "100.64.1.1/32",      "192.0.2.1/32",
+                                             "203.0.113.10/32",    "198.18.0.1/32" };
+    static const char *const sixes[] = { "fd99::2/64",         PUBLIC6 "/128",
+                                         "2001:db8:1::10/128", "2002:a00:5::1/128",
+                                         "64:ff9b::a00:5/128", "fd00:ec2::254/128" };
+    int fds[8], n = 0;
+    char go;
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (unshare(CLONE_NEWNET) < 0 || write(up, "u", 1) != 1 || read(cable, &go, 1) != 1)
+        _exit(1);
+    command("ip link set lo up");
+    for (size_t i = 0; i < n_items(addresses); i++)
+        command("ip addr add %s dev vi", addresses[i]);
+    for (size_t i = 0; i < n_items(sixes); i++)
+        command("ip addr add %s dev vi nodad", sixes[i]);
+    command("ip link set vi up");
+    static const uint16_t ports[] = { HTTP, ECHO, OTHER, 25 };
+    for (size_t i = 0; i < n_items(ports); i++) {
+        fds[n++] = listen_on(false, true, ports[i]);
+        fds[n++] = listen_on(true, true, ports[i]);
+    }
+    if (write(up, "r", 1) != 1)
+        _exit(1);
+    serve(fds, (size_t)n);
+}
+
+/* Names that only this process and its children know. */
+static void bind_text(const char *text, const char *at)
+{
+    char path[] = "/tmp/egress-test-XXXXXX";
+    int fd = mkstemp(path);
+
+    if (fd < 0 || write(fd, text, strlen(text)) < 0 || fchmod(fd, 0644) < 0 ||
+        mount(path, at, NULL, MS_BIND, NULL) < 0) {
+        perror(at);
+        exit(EXIT_FAILURE);
+    }
+    fd_close(fd);
+    (void)unlink(path);
+}
+
+static void make_internet(void)
+{
+    int up[2], cable[2];
+    char word;
+
+    if (geteuid() != 0 || unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 ||
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+        (void)fprintf(stderr, "# not root: what needs an internet of its own is skipped\n");
+        return;
+    }
+    if (pipe2(up, O_CLOEXEC) < 0 || pipe2(cable, O_CLOEXEC) < 0)
+        abort();
+    pid_t pid = fork();
+    if (pid == 0)
+        be_internet(up[1], cable[0]);
+    outside.servers[outside.n_servers++] = pid;
+    fd_close(up[1]);
+    if (read(up[0], &word, 1) != 1)
+        exit(EXIT_FAILURE);
+    command("ip link set lo up && ip link add vh type veth peer name vi netns %d && "
+            "ip addr add 10.9.0.1/24 dev vh && ip addr add " OWN "/32 dev vh && "
+            "ip addr add fd99::1/64 dev vh nodad && ip addr add 2a00:44::44/128 dev vh nodad && "
+            "ip link set vh up && ip route add default via 10.9.0.2 && "
+            "ip -6 route add default via fd99::2 src fd99::1",
+            pid);
+    if (write(cable[1], "g", 1) != 1 || read(up[0], &word, 1) != 1)
+        exit(EXIT_FAILURE);
+    bind_text("127.0.0.1 localhost\n" PUBLIC " public.test\n" PUBLIC6 " public.test six.test\n"
+              "10.9.0.2 lan.test shop.test\n127.0.0.1 rebind.test\n169.254.169.254 meta.test\n" OWN
+              " own.test\n",
+              "/etc/hosts");
+    bind_text("nameserver 127.0.0.1\n", "/etc/resolv.conf");
+    outside.has_internet = true;
+    fd_close(cable[0]);
+    fd_close(cable[1]);
+    fd_close(up[0]);
+}
+
+/* Services of the host itself. */
+static void make_host_services(void)
+{
+    struct sockaddr_in at;
+    socklen_t n = sizeof at;
+    int fds[4], n_fds = 0;
+
+    fds[n_fds++] = listen_on(false, false, 0);
+    if (getsockname(fds[0], (struct sockaddr *)&at, &n) < 0)
+        abort();
+    outside.loopback_port = ntohs(at.sin_port);
+    fds[n_fds++] = listen_on(true, false, outside.loopback_port);
+    if (outside.has_internet) {
+        fds[n_fds++] = listen_on(false, true, HTTP);
+        fds[n_fds++] = listen_on(true, true, HTTP);
+    }
+    pid_t pid = fork();
+    if (pid == 0)
+        serve(fds, (size_t)n_fds);
+    outside.servers[outside.n_servers++] = pid;
+    for (int i = 0; i < n_fds; i++)
+        fd_close(fds[i]);
+}
+
+static bool was_reached(const char *address)
+{
+    for (int i = 0; i < outside.notes->n && i < NOTES; i++) {
+        if (strncmp(outside.notes->text[i], address, strlen(address)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- a server with one list, and boxes ---- */
+
+struct world {
+    char data_dir[64];
+    struct loop *loop;
+    struct spawner *spawner;
+    struct egress *egress;
+    struct timer *stuck;
+    struct buf refusals; /* "child target: reason\n" */
+    int64_t untold;
+    const char *expected; /* a refusal that is waited for */
+};
+
+struct run {
+    struct world *world;
+    struct child *child;
+    int out;
+    struct watch *watch;
+    struct buf text;
+    bool ended;
+    char step[32], detail[256];
+    const char *until;
+};
+
+static void on_stuck(void *arg)
+{
+    struct world *w = arg;
+
+    fail_msg("for %d s there was no \"%s\"; refused:\n%s", STUCK_MS / 1000,
+             w->expected ? w->expected : "end", buf_str(&w->refusals));
+}
+
+static void on_refused(void *arg, const struct egress_refusal *what)
+{
+    struct world *w = arg;
+
+    assert_string_equal(what->box, "test");
+    buf_format(&w->refusals, "%lld %s: %s\n", (long long)what->child, what->target, what->reason);
+    w->untold += what->untold;
+    if (w->expected && strstr(w->refusals.data, w->expected))
+        loop_stop(w->loop);
+}
+
+static void world_open(struct world *w, const char *const *allow, size_t n)
+{
+    scoped(err_clear) struct err e = { 0 };
+
+    *w = (struct world){ .data_dir = "/tmp/egress-test-XXXXXX" };
+    assert_non_null(mkdtemp(w->data_dir));
+    w->loop = loop_new(&clock_real);
+    const struct spawner_options options = { .program = "/usr/bin/true", .data_dir = w->data_dir };
+    if (spawner_start(&options, &w->spawner, &e) < 0)
+        fail_msg("%s", e.msg);
+    const struct egress_options egress = { .allow = allow, .n_allow = n, .spawner = w->spawner };
+    if (egress_start(&egress, &w->egress, &e) < 0)
+        fail_msg("%s", e.msg);
+    spawner_attach(w->spawner, w->loop);
+    egress_attach(w->egress, w->loop, on_refused, w);
+    w->stuck = loop_timer(w->loop, STUCK_MS, on_stuck, w);
+    outside.notes->n = 0;
+}
+
+static void world_close(struct world *w)
+{
+    spawner_free(w->spawner);
+    egress_free(w->egress);
+    timer_free(w->stuck);
+    loop_free(w->loop);
+    buf_done(&w->refusals);
+    assert_int_equal(rmdir(w->data_dir), 0);
+}
+
+static void stop_when_done(struct run *r)
+{
+    if ((r->until && r->text.n > 0 && strstr(r->text.data, r->until)) || (r->ended && !r->watch))
+        loop_stop(r->world->loop);
+}
+
+static void on_output(void *arg, uint32_t events)
+{
+    struct run *r = arg;
+    ssize_t n = read(r->out, buf_reserve(&r->text, 4096), 4096);
+
+    (void)events;
+    if (n > 0) {
+        buf_grew(&r->text, (size_t)n);
+    } else {
+        watch_free(take(r->watch));
+        fd_close(take_fd(&r->out));
+    }
+    stop_when_done(r);
+}
+
+static void on_exit_told(void *arg, const struct child_exit *how)
+{
+    struct run *r = arg;
+
+    r->ended = true;
+    (void)snprintf(r->step, sizeof r->step, "%s", how->step ? how->step : "");
+    (void)snprintf(r->detail, sizeof r->detail, "%s", how->detail ? how->detail : "");
+    stop_when_done(r);
+}
+
+static void run_start(struct run *r, struct world *w, bool browser, const char *const *argv)
+{
+    const struct plan_limits limits = { .net = PLAN_NET_CAGE,
+                                        .memory_mib = browser ? 2048 : 512,
+                                        .pids = browser ? 512 : 64,
+                                        .work_mib = 64,
+                                        .browser = browser };
+    struct plan *p = plan_new("test", &limits);
+    int ends[2];
+
+    *r = (struct run){ .world = w };
+    plan_env_runtime(p);
+    for (; *argv; argv++)
+        plan_arg(p, *argv);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    plan_fd(p, ends[1], 1);
+    plan_fd(p, fcntl(ends[1], F_DUPFD_CLOEXEC, 3), 2);
+    r->out = ends[0];
+    r->watch = loop_watch(w->loop, r->out, EPOLLIN, on_output, r);
+    r->child = child_start(w->spawner, p, on_exit_told, r);
+}
+
+static void run_wait(struct run *r, const char *until)
+{
+    r->until = until;
+    loop_run(r->world->loop);
+    if (r->step[0])
+        fail_msg("%s: %s", r->step, r->detail);
+}
+
+static void run_done(struct run *r)
+{
+    watch_free(r->watch);
+    fd_close(r->out);
+    child_free(r->child);
+    buf_done(&r->text);
+}
+
+static void run_script(struct run *r, struct world *w, const char *script)
+{
+    run_start(r, w, false, (const char *const[]){ "/usr/bin/bash", "-c", script, NULL });
+    run_wait(r, NULL);
+}
+
+static void run_python(struct run *r, struct world *w, const char *script)
+{
+    run_start(r, w, false, (const char *const[]){ "/usr/bin/python3", "-c", script, NULL });
+    run_wait(r, NULL);
+}
+
+static void assert_says(const struct run *r, const char *words)
+{
+    if (!strstr(buf_str(&r->text), words))
+        fail_msg("\"%s\" is not in \"%s\"; refused:\n%s", words, buf_str(&r->text),
+                 buf_str(&r->world->refusals));
+}
+
+/* A reset shows in whichever call comes next. */
+static void assert_cut(const struct run *r)
+{
+    if (!strstr(buf_str(&r->text), "Broken pipe"))
+        assert_says(r, "reset");
+}
+
+static void assert_silent(const struct run *r, const char *words)
+{
+    if (strstr(buf_str(&r->text), words))
+        fail_msg("\"%s\" is in \"%s\"", words, buf_str(&r->text));
+}
+
+/* Refusals come on another socket than the end of the box does, so one may have to be waited for. */
+static void assert_refused(struct world *w, const char *what)
+{
+    w->expected = what;
+    if (!strstr(buf_str(&w->refusals), what))
+        loop_run(w->loop);
+    w->expected = NULL;
+}
+
+/* get HOST PORT prints the answer's last line, or why there is none. */
+#define GET                                                                                   \
+    "get() { (exec 3<>/dev/tcp/$1/$2 && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3) " \
+    "2>&1 | tail -n 1 | sed \"s/^/$1: /\"; }\n"
+
+#define NEEDS_INTERNET()           \
+    do {                           \
+        if (!outside.has_internet) \
+            skip();                \
+    } while (0)
+
+/* ---- what is reached ---- */
+
+static void the_internet_is_reached(void **state)
+{
+    struct world w;
+    struct run r;
+
+    (void)state;
+    NEEDS_INTERNET();
+    world_open(&w, NULL, 0);
+    run_script(&r, &w, GET "get " PUBLIC " 80; get " PUBLIC6 " 443; get public.test 80");
+    assert_says(&r, PUBLIC ": ");
+    assert_says(&r, PUBLIC6 ": ");
+    assert_says(&r, "public.test: ");
+    assert_int_equal(outside.notes->n, 3);
+    assert_true(was_reached(PUBLIC ":80"));
+    assert_true(was_reached("[" PUBLIC6 "]:443"));
+    run_done(&r);
+    world_close(&w);
+}
+
+static void nothing_else_is_reached(void **state)
+{
+    static const struct {
+        const char *ip, *port, *refused;
+    } targets[] = {
+        { "10.9.0.2", "80", "10.9.0.2:80: private address" },
+        { "192.168.7.7", "80", "192.168.7.7:80: private address" },
+        { "172.16.5.5", "443", "172.16.5.5:443: private address" },
+        { "100.64.1.1", "80", "100.64.1.1:80: private address" },
+        { "169.254.169.254", "80", "169.254.169.254:80: link-local address" },
+        { "168.63.129.16", "80", "168.63.129.16:80: metadata address" },
+        { "192.0.2.1", "80", "192.0.2.1:80: reserved address" },
+        { "203.0.113.10", "80", "203.0.113.10:80: reserved address" },
+        { "198.18.0.1", "80", "198.18.0.1:80: reserved address" },
+        { "10.9.0.1", "80", "10.9.0.1:80: private address" },
+        { OWN, "80", OWN ":80: address of the host itself" },
+        { "2a00:44::44", "80", "[2a00:44::44]:80: address of the host itself" },
+        { "fd99::2", "80", "[fd99::2]:80: private address" },
+        { "fd99::1", "80", "[fd99::1]:80: private address" },
+        { "fd00:ec2::254", "80", "[fd00:ec2::254]:80: metadata address" },
+        { "2001:db8:1::10", "80", "[2001:db8:1::10]:80: reserved address" },
+        { "2002:a00:5::1", "80", "[2002:a00:5::1]:80: translated address" },
+        { "64:ff9b::a00:5", "80", "[64:ff9b::a00:5]:80: translated address" },
+        { "::ffff:10.9.0.2", "80", "10.9.0.2:80: private address" },
+        { PUBLIC, "25", PUBLIC ":25: port for sending mail" },
+        { "10.9.0.255", "80", "10.9.0.255:80: private address" },
+    };
+    struct world w;
+
+    (void)state;
+    NEEDS_INTERNET();
+    world_open(&w, NULL, 0);
+    /* A few to a box: of too many refusals not all are told. */
+    for (size_t i = 0; i < n_items(targets); i += 5) {
+        scoped(buf_done) struct buf script = { 0 };
+        struct run r;
+        buf_text(&script, GET);
+        for (size_t k = i; k < i + 5 && k < n_items(targets); k++)
+            buf_format(&script, "get %s %s\n", targets[k].ip, targets[k].port);
+        run_script(&r, &w, script.data);
+        assert_silent(&r, "answered");
+        assert_cut(&r);
+        for (size_t k = i; k < i + 5 && k < n_items(targets); k++)
+            assert_refused(&w, targets[k].refused);
+        run_done(&r);
+    }
+    assert_int_equal(outside.notes->n, 0);
+    world_close(&w);
+}
+
+static void a_refusal_names_the_box(void **state)
+{
+    struct world w;
+    struct run r;
+
+    (void)state;
+    world_open(&w, NULL, 0);
+    run_start(&r, &w, false,
+              (const char *const[]){ "/usr/bin/bash", "-c", GET "get 10.9.0.2 80", NULL });
+    scoped(mem_free) char *line =
+        mem_format("%lld 10.9.0.2:80: private address\n", (long long)child_id(r.child));
+    run_wait(&r, NULL);
+    assert_refused(&w, line);
+    run_done(&r);
+    world_close(&w);
+}
+
+static void of_many_refusals_some_are_told(void **state)
+{
+    struct world w;
+    struct run r;
+    int lines = 0;
+
+    (void)state;
+    world_open(&w, NULL, 0);
+    run_script(&r, &w,
+               "for i in {1..200}; do (exec 3<>/dev/tcp/10.9.9.9/$i && read <&3); done 2>&1; "
+               "sleep 1.2; (exec 3<>/dev/tcp/10.9.9.9/999 && read <&3)");
+    assert_refused(&w, ":999");
+    for (const char *at = w.refusals.data; (at = strchr(at, '\n')); at++)
+        lines++;
+    assert_in_range(lines, 10, 30);
+    assert_int_equal(lines + w.untold, 201);
+    run_done(&r);
+    world_close(&w);
+}
+
+/* ---- loopback ---- */
+
+static void the_hosts_loopback_is_not_reached(void **state)
+{
+    struct world w;
+    struct run r;
+
+    (void)state;
+    world_open(&w, NULL, 0);
+    scoped(mem_free) char *script =
+        mem_format(GET "get 127.0.0.1 %1$d; get ::1 %1$d; get localhost %1$d; get 127.9.9.9 %1$d;"
+                       "get 0.0.0.0 %1$d; get :: %1$d; get ::ffff:127.0.0.1 %1$d; get 127.0.0.1 1",
+                   outside.loopback_port);
+    run_script(&r, &w, script);
+    assert_silent(&r, "answered");
+    assert_says(&r, "refused");
+    assert_int_equal(outside.notes->n, 0);
+    run_done(&r);
+    world_close(&w);
+}
+
+static void the_hosts_loopback_is_reached_where_it_is_allowed(void **state)
+{
+    scoped(mem_free) char *entry = mem_format("127.0.0.1:%d", outside.loopback_port);
+    const char *const allow[] = { entry };
+    struct world w;
+    struct run r;
+
+    (void)state;
+    world_open(&w, allow, 1);
+    scoped(mem_free) char *script =
+        mem_format(GET "get 127.0.0.1 %1$d; get ::1 %1$d; get 127.0.0.1 80; get 127.0.0.2 %1$d",
+                   outside.loopback_port);
+    run_script(&r, &w, script);
+    assert_says(&r, "127.0.0.1: <title>");
+    assert_silent(&r, "::1: <title>");
+    assert_silent(&r, "127.0.0.2: <title>");
+    assert_int_equal(outside.notes->n, 1);
+    assert_refused(&w, "127.0.0.1:80: loopback address");
+    assert_refused(&w, "127.0.0.2");
+    run_done(&r);
+    world_close(&w);
+}
+
+/* A server on a port of the kernel's choice, and its client, in one box. */
+#define SELF_SERVED                                                                    \
+    "import socket\n"                                                                  \
+    "for family, host in ((socket.AF_INET, '127.0.0.1'), (socket.AF_INET6, '::1')):\n" \
+    "  s = socket.socket(family); s.bind((host, 0)); s.listen()\n"                     \
+    "  c = socket.create_connection(s.getsockname()[:2])\n"                            \
+    "  p, _ = s.accept(); p.sendall(b'hello'); print(c.recv(9), s.getsockname()[1])\n"
+
+static void a_box_can_serve_itself(void **state)
+{
+    static const char *const opened[] = { "localhost" };
+    int port = 0;
+
+    (void)state;
+    for (size_t n = 0; n < 2; n++) {
+        struct world w;
+        struct run r;
+        world_open(&w, opened, n);
+        run_python(&r, &w, SELF_SERVED);
+        if (sscanf(buf_str(&r.text), "b'hello' %d\nb'hello' %*d", &port) != 1)
+            fail_msg("%s", buf_str(&r.text));
+        assert_true(n == 0 || port >= 61000);
+        assert_int_equal(outside.notes->n, 0);
+        assert_int_equal(w.refusals.n, 0);
+        run_done(&r);
+        world_close(&w);
+    }
+}
+
+/* ---- lists and names ---- */
+
+static void what_the_list_has_is_reached(void **state)
+{
+    static const char *const allow[] = { "192.168.7.0/24", "172.16.5.5:443", "fd99::2", OWN };
+    struct world w;
+    struct run r;
+
+    (void)state;
+    NEEDS_INTERNET();
+    world_open(&w, allow, n_items(allow));
+    run_script(&r, &w,
+               GET "get 192.168.7.7 80; get 172.16.5.5 443; get fd99::2 80; get " OWN
+                   " 80; get 172.16.5.5 80; get 10.9.0.2 80; get fd99::1 80");
+    assert_int_equal(outside.notes->n, 4);
+    assert_true(was_reached("192.168.7.7:80") && was_reached("172.16.5.5:443"));
+    assert_true(was_reached("[fd99::2]:80") && was_reached(OWN ":80"));
+    run_done(&r);
+    world_close(&w);
+}
+
+static void names_are_the_hosts(void **state)
+{
+    struct world w;
+    struct run r;
+
+    (void)state;
+    NEEDS_INTERNET();
+    world_open(&w, NULL, 0);
+    run_script(
+        &r, &w,
+        "cat /etc/resolv.conf; for n in public.test PUBLIC.test six.test lan.test rebind.test "
+        "meta.test own.test no.test localhost a.localhost; do echo $n: $(getent ahosts $n | "
+        "grep STREAM | cut -d' ' -f1 | sort); done");
+    assert_says(&r, "nameserver 127.0.0.53");
+    assert_says(&r, "public.test: " PUBLIC6 " " PUBLIC "\n");
+    assert_says(&r, "PUBLIC.test: " PUBLIC6 " " PUBLIC "\n");
+    assert_says(&r, "six.test: " PUBLIC6 "\n");
+    assert_says(&r, "lan.test:\nrebind.test:\nmeta.test:\nown.test:\nno.test:\n");
+    assert_says(&r, "a.localhost: 127.0.0.1 ::1\n");
+    assert_refused(&w, "lan.test (10.9.0.2): private address");
+    assert_refused(&w, "rebind.test (127.0.0.1): loopback address");
+    assert_refused(&w, "meta.test (169.254.169.254): link-local address");
+    assert_refused(&w, "own.test (" OWN "): address of the host itself");
+    run_done(&r);
+    world_close(&w);
+}
+
+static void a_name_on_the_list_is_reached_by_what_it_means(void **state)
+{
+    static const char *const allow[] = { "shop.test:80" };
+    struct world w;
+    struct run r;
+
+    (void)state;
+    NEEDS_INTERNET();
+    world_open(&w, allow, 1);
+    run_script(&r, &w,
+               GET "get 10.9.0.2 80; get shop.test 80; get shop.test 443; get meta.test 80");
+    assert_int_equal(outside.notes->n, 1); /* not before it was asked for */
+    assert_refused(&w, "10.9.0.2:443: private address");
+    run_done(&r);
+    world_close(&w);
+}
+
+static void other_questions_have_empty_answers(void **state)
+{
+    static const char ask[] =
+        "import socket, struct\n"
+        "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5)\n"
+        "def ask(q):\n"
+        "  s.sendto(q, ('127.0.0.53', 53)); print(s.recv(512).hex())\n"
+        "q = b'\\x05local\\x09localhost\\0'\n"
+        "for t in (1, 28, 15, 65, 255):\n"
+        "  ask(struct.pack('>6H', 7, 256, 1, 0, 0, 0) + q + struct.pack('>2H', t, 1))\n"
+        "ask(struct.pack('>6H', 7, 256, 1, 0, 0, 0) + b'\\xc0\\x0c\\0\\1\\0\\1')\n"
+        "ask(struct.pack('>6H', 7, 256, 2, 0, 0, 0))\n"
+        "ask(struct.pack('>6H', 7, 256, 1, 0, 0, 0) + b'\\x03a\\xffb\\0\\0\\1\\0\\1')\n"
+        "s.sendto(b'short', ('127.0.0.53', 53)); s.settimeout(0.2)\n"
+        "try: s.recv(512)\n"
+        "except TimeoutError: print('nothing')\n";
+    struct world w;
+    struct run r;
+
+    (void)state;
+    world_open(&w, NULL, 0);
+    run_python(&r, &w, ask);
+    assert_says(&r, "0007818000010001");       /* A, and then AAAA: one answer */
+    assert_says(&r, "00047f000001\n00078180"); /* 127.0.0.1 */
+    assert_says(&r, "0007818000010000");       /* the others: none */
+    assert_says(&r, "000781810000");           /* unreadable */
+    assert_says(&r, "0007818300010000");       /* a name that is none */
+    assert_says(&r, "nothing\n");
+    run_done(&r);
+    world_close(&w);
+}
+
+/* ---- no way around ---- */
+
+static void nobody_inside_has_rights_over_the_cage(void **state)
+{
+    struct world w;
+    struct run r;
+
+    (void)state;
+    world_open(&w, NULL, 0);
+    run_script(
+        &r, &w,
+        "for c in 'nft list ruleset' 'nft flush ruleset' 'ip link set lo down' "
+        "'ip link add v type veth' 'ip route flush table local' 'ip addr add 10.9.0.9/8 dev lo'"
+        " 'ip rule add from all table 9' 'nsenter -t 1 -n true' 'unshare -Urn true' "
+        "'tee /proc/sys/net/ipv4/ip_local_port_range' 'ping -c1 8.8.8.8'; do "
+        "$c </dev/null >/dev/null 2>&1 && echo \"did $c\"; done; "
+        "nft list ruleset 2>&1 | head -n 1; ip route flush table local 2>&1 | head -n 1; "
+        "ls /sys/class/net 2>/dev/null; grep -c : /proc/net/dev");
+    assert_silent(&r, "did ");
+    assert_says(&r, "not permitted");
+    assert_says(&r, "1\n"); /* one interface */
+    run_done(&r);
+    world_close(&w);
+}
+
+static void in_a_browsers_box_more_namespaces_lead_nowhere(void **state)
+{
+    static const char script[] = GET
+        "unshare -Urn bash -c 'echo nested; ip link set lo up; ip route add local default dev lo;"
+        " (exec 3<>/dev/tcp/" PUBLIC "/80) && echo reached; nft list ruleset && echo ruled; "
+        "nsenter -t $PPID -n true && echo entered'";
+    struct world w;
+    struct run r;
+
+    (void)state;
+    world_open(&w, NULL, 0);
+    run_start(&r, &w, true, (const char *const[]){ "/usr/bin/bash", "-c", script, NULL });
+    run_wait(&r, NULL);
+    assert_says(&r, "nested");
+    assert_silent(&r, "reached");
+    assert_silent(&r, "ruled");
+    assert_silent(&r, "entered");
+    assert_int_equal(outside.notes->n, 0);
+    run_done(&r);
+    world_close(&w);
+}
+
+static void datagrams_are_refused_at_once(void **state)
+{
+    static const char ask[] =
+        "import socket\n"
+        "for family, host, port in ((socket.AF_INET, '8.8.8.8', 53), (socket.AF_INET, '10.9.0.2', 7),"
+        " (socket.AF_INET6, '2a00:45::10', 443)):\n"
+        "  s = socket.socket(family, socket.SOCK_DGRAM); s.settimeout(5); s.connect((host, port))\n"
+        "  try: s.send(b'x'); print(s.recv(9))\n"
+        "  except OSError as e: print(type(e).__name__)\n"
+        "a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); a.bind(('127.0.0.1', 0))\n"
+        "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'own', a.getsockname())\n"
+        "print(a.recv(9))\n";
+    struct world w;
+    struct run r;
+
+    (void)state;
+    world_open(&w, NULL, 0);
+    run_python(&r, &w, ask);
+    assert_string_equal(buf_str(&r.text), "PermissionError\nPermissionError\nPermissionError\n"
+                                          "b'own'\n");
+    run_done(&r);
+    world_close(&w);
+}
+
+/* ---- connections ---- */
+
+static void much_passes_both_ways_until_each_end(void **state)
+{
+    static const char echo[] = "import socket, threading, hashlib, os\n"
+                               "data = os.urandom(8 << 20)\n"
+                               "def one():\n"
+                               "  s = socket.create_connection(('" PUBLIC "', 7))\n"
+                               "  def send(): s.sendall(data); s.shutdown(socket.SHUT_WR)\n"
+                               "  t = threading.Thread(target=send); t.start()\n"
+                               "  got = b''.join(iter(lambda: s.recv(1 << 16), b'')); t.join()\n"
+                               "  print('same' if got == data else len(got))\n"
+                               "all = [threading.Thread(target=one) for i in range(4)]\n"
+                               "[t.start() for t in all]; [t.join() for t in all]\n";
+    struct world w;
+    struct run r;
+
+    (void)state;
+    NEEDS_INTERNET();
+    world_open(&w, NULL, 0);
+    run_python(&r, &w, echo);
+    assert_string_equal(buf_str(&r.text), "same\nsame\nsame\nsame\n");
+    run_done(&r);
+    world_close(&w);
+}
+
+static void an_unreachable_target_is_a_reset_at_once(void **state)
+{
+    struct world w;
+    struct run r;
+
+    (void)state;
+    NEEDS_INTERNET();
+    world_open(&w, NULL, 0);
+    run_script(&r, &w, GET "get " PUBLIC " 81");
+    assert_cut(&r);
+    run_done(&r);
+    world_close(&w);
+}
+
+static void a_cage_has_so_many_connections_and_no_more(void **state)
+{
+    static const char many[] =
+        "import socket\n"
+        "all = []\n"
+        "def alive(s):\n"
+        "  try: s.sendall(b'x'); return s.recv(9) == b'x'\n"
+        "  except OSError: return False\n"
+        "for i in range(600):\n"
+        "  s = socket.create_connection(('" PUBLIC "', 7)); all.append(s)\n"
+        "  if not alive(s): break\n"
+        "print(i)\n"
+        "for s in all: s.close()\n"
+        "while not alive(socket.create_connection(('" PUBLIC "', 7))): pass\n"
+        "print('again')\n";
+    struct world w;
+    struct run r;
+
+    (void)state;
+    NEEDS_INTERNET();
+    world_open(&w, NULL, 0);
+    run_python(&r, &w, many);
+    assert_string_equal(buf_str(&r.text), "512\nagain\n");
+    assert_refused(&w, PUBLIC ":7: too many connections at once");
+    run_done(&r);
+    world_close(&w);
+}
+
+/* ---- ends ---- */
+
+static void stop_loop(void *arg)
+{
+    loop_stop(arg);
+}
+
+static void when_egress_dies_a_new_one_serves_new_cages(void **state)
+{
+    struct world w;
+    struct run r, other;
+
+    (void)state;
+    NEEDS_INTERNET();
+    world_open(&w, NULL, 0);
+    run_start(&r, &w, false,
+              (const char *const[]){ "/usr/bin/bash", "-c",
+                                     GET "exec 3<>/dev/tcp/" PUBLIC "/7; echo hi >&3; read x <&3; "
+                                         "echo up $x; read x <&3; echo cut; get " PUBLIC " 80",
+                                     NULL });
+    run_wait(&r, "up hi");
+    pid_t old = egress_pid(w.egress);
+    assert_int_equal(kill(old, SIGKILL), 0);
+    run_wait(&r, NULL);
+    assert_says(&r, "cut\n");
+    assert_silent(&r, "title");
+    run_done(&r);
+
+    while (egress_pid(w.egress) == old) {
+        (void)loop_timer(w.loop, 1, stop_loop, w.loop);
+        loop_run(w.loop);
+    }
+    run_script(&other, &w, GET "get " PUBLIC " 80");
+    assert_says(&other, "<title>");
+    run_done(&other);
+    world_close(&w);
+}
+
+static void when_the_spawner_dies_the_new_one_makes_cages(void **state)
+{
+    struct world w;
+    struct run r;
+
+    (void)state;
+    world_open(&w, NULL, 0);
+    run_start(&r, &w, false, (const char *const[]){ "/usr/bin/bash", "-c", "echo up; cat", NULL });
+    run_wait(&r, "up");
+    assert_int_equal(kill(spawner_pid(w.spawner), SIGKILL), 0);
+    r.until = NULL;
+    loop_run(w.loop);
+    assert_string_equal(r.step, "spawner");
+    run_done(&r);
+    run_script(&r, &w, GET "get 10.9.0.2 80");
+    assert_refused(&w, "private address");
+    run_done(&r);
+    world_close(&w);
+}
+
+static void with_the_box_its_connections_end(void **state)
+{
+    struct world w;
+    struct run r;
+
+    (void)state;
+    NEEDS_INTERNET();
+    world_open(&w, NULL, 0);
+    scoped(mem_free) char *fds = mem_format("ls /proc/%d/fd | wc -l", egress_pid(w.egress));
+    run_script(&r, &w, "exit 0"); /* so that it is up */
+    run_done(&r);
+    int before = -1, after = -2;
+    for (int i = 0; i < 20; i++) {
+        run_start(&r, &w, false,
+                  (const char *const[]){ "/usr/bin/bash", "-c",
+                                         "for i in 1 2 3 4; do exec {x}<>/dev/tcp/" PUBLIC
+                                         "/7; echo hi >&$x; read y <&$x; done; echo up; cat <&$x",
+                                         NULL });
+        run_wait(&r, "up");
+        child_kill(r.child);
+        run_wait(&r, NULL);
+        run_done(&r);
+        if (geteuid() == 0) {
+            FILE *f = popen(fds, "re");
+            assert_int_equal(fscanf(f, "%d", i == 0 ? &before : &after), 1);
+            (void)pclose(f);
+        }
+    }
+    if (geteuid() == 0)
+        assert_true(after <= before + 16); /* what the last one had may still be there */
+    world_close(&w);
+}
+
+static void without_egress_a_cage_is_not_replaced_by_less(void **state)
+{
+    struct world w;
+    struct run r;
+
+    (void)state;
+    world_open(&w, NULL, 0);
+    egress_free(take(w.egress));
+    run_start(&r, &w, false, (const char *const[]){ "/usr/bin/true", NULL });
+    r.until = NULL;
+    loop_run(w.loop);
+    assert_string_equal(r.step, "network");
+    run_done(&r);
+    world_close(&w);
+}
+
+/* ---- the real thing ---- */
+
+static void chromium_loads_a_page(void **state)
+{
+    static const char *const browse[] = {
+        "/usr/lib/chromium/chromium",
+        "--headless",
+        "--disable-gpu",
+        "--disable-quic",
+        "--user-data-dir=/work/tmp/p",
+        "--timeout=20000",
+        "--dump-dom",
+        "http://public.test/",
+        NULL,
+    };
+    struct world w;
+    struct run r;
+
+    (void)state;
+    NEEDS_INTERNET();
+    if (access(browse[0], X_OK) < 0)
+        skip();
+    world_open(&w, NULL, 0);
+    run_start(&r, &w, true, browse);
+    run_wait(&r, NULL);
+    assert_says(&r, "<p id=\"p\">reached</p>");
+    run_done(&r);
+    world_close(&w);
+}
+
+static void stop_outside(void)
+{
+    for (int i = 0; i < outside.n_servers; i++) {
+        /* Those of root end with us. */
+        if (kill(outside.servers[i], SIGKILL) == 0)
+            (void)waitpid(outside.servers[i], NULL, 0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (exec_wanted(argv[0]))
+        return exec_main(argc, argv);
+    if (egress_wanted(argv[0]))
+        return egress_main(argc, argv);
+
+    outside.notes = mmap(NULL, sizeof *outside.notes, PROT_READ | PROT_WRITE,
+                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    make_internet();
+    make_host_services();
+    if (argc > 1 && strcmp(argv[1], "--as-user") == 0 && geteuid() == 0 &&
+        (setgid(TEST_USER) < 0 || setuid(TEST_USER) < 0))
+        return EXIT_FAILURE;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_internet_is_reached),
+        cmocka_unit_test(nothing_else_is_reached),
+        cmocka_unit_test(a_refusal_names_the_box),
+        cmocka_unit_test(of_many_refusals_some_are_told),
+        cmocka_unit_test(the_hosts_loopback_is_not_reached),
+        cmocka_unit_test(the_hosts_loopback_is_reached_where_it_is_allowed),
+        cmocka_unit_test(a_box_can_serve_itself),
+        cmocka_unit_test(what_the_list_has_is_reached),
+        cmocka_unit_test(names_are_the_hosts),
+        cmocka_unit_test(a_name_on_the_list_is_reached_by_what_it_means),
+        cmocka_unit_test(other_questions_have_empty_answers),
+        cmocka_unit_test(nobody_inside_has_rights_over_the_cage),
+        cmocka_unit_test(in_a_browsers_box_more_namespaces_lead_nowhere),
+        cmocka_unit_test(datagrams_are_refused_at_once),
+        cmocka_unit_test(much_passes_both_ways_until_each_end),
+        cmocka_unit_test(an_unreachable_target_is_a_reset_at_once),
+        cmocka_unit_test(a_cage_has_so_many_connections_and_no_more),
+        cmocka_unit_test(when_egress_dies_a_new_one_serves_new_cages),
+        cmocka_unit_test(when_the_spawner_dies_the_new_one_makes_cages),
+        cmocka_unit_test(with_the_box_its_connections_end),
+        cmocka_unit_test(without_egress_a_cage_is_not_replaced_by_less),
+        cmocka_unit_test(chromium_loads_a_page),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    stop_outside();
+    return failed;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * getaddrinfo() has no time limit of its own; RES_OPTIONS in this process's environment bounds what
+ * it spends on servers that do not answer.
+ */
+#include "egress/resolver.h"
+
+#include "base/pool.h"
+#include "egress/route.h"
+
+#include <ctype.h>
+#include <netdb.h>
+#include <strings.h>
+
+enum {
+    THREADS = 8,
+    NAMES = 512,       /* known or asked for; more are refused while all are being asked for */
+    FRESH_MS = 10000,  /* as long as the answers say */
+    FAILURE_MS = 2000, /* a name that is not there may come */
+    NAME_MAX_BYTES = 254,
+};
+
+struct waiter {
+    resolver_fn fn;
+    void *arg;
+    struct waiter *next;
+};
+
+struct entry {
+    struct resolver *resolver;
+    char name[NAME_MAX_BYTES];
+    bool asking; /* a thread has it, and alone writes `found` */
+    struct resolved found;
+    msec_t until;
+    struct waiter *waiters;
+    struct entry *next;
+};
+
+struct resolver {
+    struct loop *loop;
+    struct pool *pool;
+    resolver_lookup_fn lookup;
+    struct entry *entries;
+    size_t n;
+};
+
+/* ---- on a thread ---- */
+
+static void keep(struct resolved *out, const struct sockaddr *address)
+{
+    struct place at;
+
+    if (out->n == RESOLVER_PLACES || !place_of_sockaddr(address, &at))
+        return;
+    at.port = 0;
+    /* A program that hears of a v6 address on a host without v6 connects to it before any other:
+     * the cage accepts everything, so the failure would come too late for it to go on. */
+    if (route_to(&at) != ROUTE_NONE)
+        out->at[out->n++] = at;
+}
+
+void resolver_lookup(const char *name, struct resolved *out)
+{
+    const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+    struct addrinfo *all = NULL;
+    int failed = getaddrinfo(name, NULL, &hints, &all);
+
+    out->n = 0;
+    out->outcome = failed == 0                                    ? RESOLVER_FOUND
+                   : failed == EAI_NONAME || failed == EAI_NODATA ? RESOLVER_NO_NAME
+                                                                  : RESOLVER_FAILED;
+    for (const struct addrinfo *at = all; at; at = at->ai_next)
+        keep(out, at->ai_addr);
+    if (all)
+        freeaddrinfo(all);
+}
+
+static void on_looked_up(void *arg);
+
+static void look_up(void *arg)
+{
+    struct entry *e = arg;
+
+    e->resolver->lookup(e->name, &e->found);
+    loop_post(e->resolver->loop, on_looked_up, e);
+}
+
+/* ---- on the loop ---- */
+
+static void on_looked_up(void *arg)
+{
+    struct entry *e = arg;
+    msec_t keep_ms = e->found.outcome == RESOLVER_FOUND ? FRESH_MS : FAILURE_MS;
+
+    e->asking = false;
+    e->until = clock_steady(&clock_real) + keep_ms;
+    while (e->waiters) {
+        struct waiter *w = e->waiters;
+        e->waiters = w->next;
+        w->fn(w->arg, &e->found);
+        mem_free(w);
+    }
+}
+
+static void entry_free(struct entry *e)
+{
+    while (e->waiters) {
+        struct waiter *w = e->waiters;
+        e->waiters = w->next;
+        mem_free(w);
+    }
+    mem_free(e);
+}
+
+static void drop_stale(struct resolver *r, msec_t now)
+{
+    for (struct entry **at = &r->entries, *e; (e = *at);) {
+        if (e->asking || e->until > now) {
+            at = &e->next;
+        } else {
+            *at = e->next;
+            r->n--;
+            entry_free(e);
+        }
+    }
+}
+
+static struct entry *find(struct resolver *r, const char *name)
+{
+    for (struct entry *e = r->entries; e; e = e->next) {
+        if (strcmp(e->name, name) == 0)
+            return e;
+    }
+    return NULL;
+}
+
+static struct entry *ask_for(struct resolver *r, const char *name)
+{
+    struct entry *e = mem_new(sizeof *e);
+
+    *e = (struct entry){ .resolver = r, .asking = true, .next = r->entries };
+    memcpy(e->name, name, strlen(name) + 1);
+    r->entries = e;
+    r->n++;
+    pool_run(r->pool, look_up, e);
+    return e;
+}
+
+bool resolver_find(struct resolver *r, const char *name, resolver_fn fn, void *arg)
+{
+    char lower[NAME_MAX_BYTES];
+    size_t n = 0;
+
+    for (; name[n] && n + 1 < sizeof lower; n++)
+        lower[n] = (char)tolower((unsigned char)name[n]);
+    lower[n] = '\0';
+
+    drop_stale(r, clock_steady(&clock_real));
+    struct entry *e = find(r, lower);
+    if (e && !e->asking) {
+        fn(arg, &e->found);
+        return true;
+    }
+    if (!e && r->n >= NAMES)
+        return false;
+    if (!e)
+        e = ask_for(r, lower);
+    struct waiter *w = mem_new(sizeof *w);
+    *w = (struct waiter){ fn, arg, e->waiters };
+    e->waiters = w;
+    return true;
+}
+
+void resolver_forget(struct resolver *r, const void *arg)
+{
+    for (struct entry *e = r->entries; e; e = e->next) {
+        for (struct waiter **at = &e->waiters, *w; (w = *at);) {
+            if (w->arg == arg) {
+                *at = w->next;
+                mem_free(w);
+            } else {
+                at = &w->next;
+            }
+        }
+    }
+}
+
+struct resolver *resolver_new(struct loop *loop, resolver_lookup_fn lookup)
+{
+    struct resolver *r = mem_new(sizeof *r);
+
+    *r = (struct resolver){ .loop = loop, .pool = pool_new(THREADS), .lookup = lookup };
+    return r;
+}
+
+void resolver_free(struct resolver *r)
+{
+    if (!r)
+        return;
+    pool_free(r->pool);
+    while (r->entries) {
+        struct entry *e = r->entries;
+        r->entries = e->next;
+        entry_free(e);
+    }
+    mem_free(r);
+}
