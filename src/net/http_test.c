@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/http_testing.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -365,6 +366,26 @@ static void near_the_limit_connections_are_not_kept(void **state)
     world_stop(&w);
 }
 
+static void one_address_serves_both_families(void **state)
+{
+    struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    struct world w;
+
+    (void)state;
+    scoped(fd_close) int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&six, sizeof six) < 0)
+        skip(); /* a machine without IPv6 */
+    world_start(&w, (struct http_options){ .address = "::" });
+    scoped(fd_close) int four = peer_connect(&w);
+    assert_true(peer_send(four, "GET / HTTP/1.1\r\nhost: a\r\n\r\n"));
+    expect_answer(four, " 200 ", "from 127.0.0.1");
+    six.sin6_port = htons(http_port(w.http));
+    assert_int_equal(connect(fd, (struct sockaddr *)&six, sizeof six), 0);
+    assert_true(peer_send(fd, "GET / HTTP/1.1\r\nhost: a\r\n\r\n"));
+    expect_answer(fd, " 200 ", "from ::1");
+    world_stop(&w);
+}
+
 static void an_address_that_is_taken_is_named(void **state)
 {
     struct world w;
@@ -405,6 +426,7 @@ int main(void)
         cmocka_unit_test(draining_waits_for_answers_and_keeps_no_one),
         cmocka_unit_test(draining_ends_when_its_time_is_up),
         cmocka_unit_test(near_the_limit_connections_are_not_kept),
+        cmocka_unit_test(one_address_serves_both_families),
         cmocka_unit_test(an_address_that_is_taken_is_named),
     };
 

@@ -130,7 +130,8 @@ void world_start(struct world *w, struct http_options options)
     const struct http_service service = { w, begin, chunk, complete, too_large, gone };
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->changed, NULL);
-    options.address = "127.0.0.1";
+    if (!options.address)
+        options.address = "127.0.0.1";
     if (http_start(&options, &service, &w->http, &e) < 0)
         fail_msg("%s", e.msg);
 }

@@ -23,7 +23,7 @@ struct world {
     uint64_t streamed;
 };
 
-void world_start(struct world *w, struct http_options options);
+void world_start(struct world *w, struct http_options options); /* no address: 127.0.0.1 */
 void world_stop(struct world *w);
 void world_wait_late(struct world *w); /* until a request to /late is complete */
 void world_release(struct world *w);   /* answers it, on the calling thread */
