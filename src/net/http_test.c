@@ -2,7 +2,6 @@
 #include "net/http_testing.h"
 
 #include <netinet/in.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
