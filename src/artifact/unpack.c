@@ -481,7 +481,7 @@ int unpack_archive(int in, int into, const struct unpack_options *options, struc
     u.max_entries = options->max_entries ? options->max_entries : LIMIT_ENTRIES;
     u.max_path = options->max_path ? options->max_path : LIMIT_PATH;
     bool whole = u.max_bytes % (1 << 20) == 0;
-    u.too_much = mem_format("the archive unpacks to more than the limit of %llu %s; leave out what "
+    u.too_much = mem_format("the archive unpacks to more than %llu %s; leave out what "
                             "the workflows do not need",
                             (unsigned long long)(whole ? u.max_bytes >> 20 : u.max_bytes),
                             whole ? "MiB" : "bytes");

@@ -170,7 +170,7 @@ static void names_in_pax_headers_are_held_to_the_same_rules(void **state)
         { "linkpath", "/etc/passwd", "is a link out of the archive" },
         { "size", "-5", "damaged" },
         { "size", "99999999999999999999999", "damaged" },
-        { "size", "99999999999", "limit of 512 MiB" },
+        { "size", "99999999999", "more than 512 MiB" },
         { "GNU.sparse.name", "../x", "leads out of its folder" },
     };
 
@@ -212,14 +212,12 @@ static void limits_hold_and_are_named(void **state)
         tar_file(&tar, "node_modules/a", thousand);
         tar_file(&tar, "b", "y");
         tar_end(&tar);
-        expect_refusal(&tar, &small, ERR_LIMIT,
-                       "the archive unpacks to more than the limit of 1000 bytes");
+        expect_refusal(&tar, &small, ERR_LIMIT, "the archive unpacks to more than 1000 bytes");
         buf_reset(&tar);
         tar_file(&tar, "a", thousand);
         tar_add(&tar, &(struct member){ .name = "h", .type = '1', .link = "a" });
         tar_end(&tar);
-        expect_refusal(&tar, &small, ERR_LIMIT,
-                       "the archive unpacks to more than the limit of 1000 bytes");
+        expect_refusal(&tar, &small, ERR_LIMIT, "the archive unpacks to more than 1000 bytes");
     }
     { /* entries; folders that none names count too */
         scoped(buf_done) struct buf tar = { 0 };
@@ -251,8 +249,7 @@ static void limits_hold_and_are_named(void **state)
     { /* sizes that are only claimed */
         scoped(buf_done) struct buf tar = { 0 };
         tar_add(&tar, &(struct member){ .name = "big", .data = "x", .size = "77777777777" });
-        expect_refusal(&tar, &plain, ERR_LIMIT,
-                       "the archive unpacks to more than the limit of 512 MiB");
+        expect_refusal(&tar, &plain, ERR_LIMIT, "the archive unpacks to more than 512 MiB");
         buf_reset(&tar);
         tar_add(&tar,
                 &(struct member){ .name = "neg",
@@ -270,8 +267,7 @@ static void limits_hold_and_are_named(void **state)
                 "holes", "GNU.sparse.realsize", "10000000000");
         char map[513] = "1\n9999999999\n1\n";
         tar_add(&tar, &(struct member){ .name = "x", .data = map, .n = sizeof map });
-        expect_refusal(&tar, &plain, ERR_LIMIT,
-                       "the archive unpacks to more than the limit of 512 MiB");
+        expect_refusal(&tar, &plain, ERR_LIMIT, "the archive unpacks to more than 512 MiB");
     }
 }
 
@@ -289,8 +285,7 @@ static void bombs_stop_early(void **state)
         tar_add(&tar, &(struct member){ .name = "big", .data = zeros, .n = 16 * MIB });
         tar_gzip(&tar);
         assert_true(tar.n < 100000);
-        expect_refusal(&tar, &small, ERR_LIMIT,
-                       "the archive unpacks to more than the limit of 1 MiB");
+        expect_refusal(&tar, &small, ERR_LIMIT, "the archive unpacks to more than 1 MiB");
     }
     { /* behind the end of the tar */
         scoped(buf_done) struct buf tar = { 0 };
@@ -299,8 +294,7 @@ static void bombs_stop_early(void **state)
         memset(buf_reserve(&tar, 20 * MIB), 0, 20 * MIB);
         buf_grew(&tar, 20 * MIB);
         tar_gzip(&tar);
-        expect_refusal(&tar, &small, ERR_LIMIT,
-                       "the archive unpacks to more than the limit of 1 MiB");
+        expect_refusal(&tar, &small, ERR_LIMIT, "the archive unpacks to more than 1 MiB");
     }
     { /* headers of one entry that never end */
         static const char types[] = { 'g', 'x', 'L', 'K', 'V' };

@@ -308,7 +308,7 @@ static void the_tool_tells_whose_fault_it_is(void **state)
     tar_file(&f->tar, "a", "123");
     tar_end(&f->tar);
     assert_int_equal(run_tool(f, limited, &report), 65);
-    assert_non_null(strstr(buf_str(&report), "limit of 2 bytes"));
+    assert_non_null(strstr(buf_str(&report), "more than 2 bytes"));
     assert_int_equal(run_tool(f, missing, &report), 74);
     assert_string_equal(buf_str(&report),
                         "{\"t\":\"fail\",\"error\":\"start /no/such/program: No such file or "
