@@ -148,7 +148,7 @@ static struct http *http_new(const struct http_options *o, const struct http_ser
     pthread_mutex_init(&h->lock, NULL);
     pthread_condattr_init(&steady);
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    pthread_cond_init(&h->all_answered, &steady);
+    pthread_cond_init(&h->quieter, &steady);
     pthread_condattr_destroy(&steady);
     return h;
 }
@@ -157,7 +157,7 @@ static void http_free(struct http *h)
 {
     keeper_stop(h->keeper);
     fd_close(h->listener);
-    pthread_cond_destroy(&h->all_answered);
+    pthread_cond_destroy(&h->quieter);
     pthread_mutex_destroy(&h->lock);
     mem_free(h);
 }
@@ -212,16 +212,24 @@ static void stop_listening(struct http *h)
     (void)shutdown(h->listener, SHUT_RDWR);
 }
 
-/* With the lock held. */
+/* With the lock held, as the next one. */
 static void wait_for_answers(struct http *h, unsigned seconds)
 {
     struct timespec until;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += seconds;
-    while (h->under_way > 0 &&
-           pthread_cond_timedwait(&h->all_answered, &h->lock, &until) != ETIMEDOUT)
+    while (h->under_way > 0 && pthread_cond_timedwait(&h->quieter, &h->lock, &until) != ETIMEDOUT)
         ;
+}
+
+/* From here on no request is parked, and the service is not called. */
+static void close_service(struct http *h)
+{
+    h->draining = true;
+    h->closed = true;
+    while (h->in_service)
+        pthread_cond_wait(&h->quieter, &h->lock);
 }
 
 void http_drain(struct http *h)
@@ -230,7 +238,7 @@ void http_drain(struct http *h)
     pthread_mutex_lock(&h->lock);
     h->draining = true;
     wait_for_answers(h, h->drain_seconds);
-    h->closed = true;
+    close_service(h);
     pthread_mutex_unlock(&h->lock);
 }
 
@@ -240,8 +248,7 @@ void http_stop(struct http *h)
         return;
     stop_listening(h);
     pthread_mutex_lock(&h->lock);
-    h->draining = true;
-    h->closed = true; /* from here on nothing is parked any more */
+    close_service(h);
     while (h->parked) {
         struct http_req *r = h->parked;
         pthread_mutex_unlock(&h->lock);

@@ -82,8 +82,8 @@ must_use int http_start(const struct http_options *options, const struct http_se
 uint16_t http_port(const struct http *h);
 
 /* Takes no new connections, closes kept ones with their next answer, and returns when every request
- * under way has been answered, or after drain_seconds. From then on new requests on kept
- * connections are answered 503 without a word to the service. */
+ * under way has been answered, or after drain_seconds. From then on the service is no longer
+ * called, but for gone(): what still comes is answered 503. */
 void http_drain(struct http *h);
 
 /* Closes every connection; requests that still wait are answered 503, and their gone() has been

@@ -24,12 +24,13 @@ struct http {
     int listener;
     uint16_t port;
 
-    pthread_mutex_t lock; /* guards the rest, and the answer of every request */
-    pthread_cond_t all_answered;
+    pthread_mutex_t lock;    /* guards the rest, and the answer of every request */
+    pthread_cond_t quieter;  /* the last answer was sent, or the service has returned */
     struct http_req *parked; /* those that wait for http_reply() */
     uint64_t connections, under_way, requests;
-    bool draining; /* connections close with their next answer */
-    bool closed;   /* the service is no longer asked */
+    bool draining;   /* connections close with their next answer */
+    bool closed;     /* the service is no longer called, but to hear that a request is gone */
+    bool in_service; /* it is being called right now */
 };
 
 struct connection {

@@ -334,13 +334,22 @@ static void draining_ends_when_its_time_is_up(void **state)
 
     (void)state;
     world_start(&w, (struct http_options){ .drain_seconds = 1 });
-    scoped(fd_close) int fd = peer_connect(&w);
-    assert_true(peer_send(fd, "GET /late HTTP/1.1\r\nhost: a\r\n\r\n"));
+    scoped(fd_close) int waiting = peer_connect(&w);
+    scoped(fd_close) int sending = peer_connect(&w);
+    assert_true(peer_send(waiting, "GET /late HTTP/1.1\r\nhost: a\r\n\r\n"));
+    assert_true(
+        peer_send(sending, "POST /stream HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nab"));
     world_wait_late(&w);
+    world_wait_begun(&w, 2);
     http_drain(w.http);
+    uint64_t streamed = w.streamed; /* the service is left alone from here on */
+    assert_true(peer_send(sending, "cd"));
+    expect_answer(sending, " 503 ", "stopping");
+    assert_true(peer_closed(sending));
+    assert_int_equal(w.streamed, streamed);
     world_stop(&w);
-    expect_answer(fd, " 503 ", "stopping");
-    assert_true(peer_closed(fd));
+    expect_answer(waiting, " 503 ", "stopping");
+    assert_true(peer_closed(waiting));
 }
 
 static void near_the_limit_connections_are_not_kept(void **state)

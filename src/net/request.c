@@ -271,6 +271,32 @@ static bool well_framed(struct http_req *r, const char *version)
     return !r->response;
 }
 
+/* Before the service is called; false: it must not be called any more. */
+static bool enter(struct http_req *r, bool first)
+{
+    struct http *h = r->http;
+
+    pthread_mutex_lock(&h->lock);
+    bool open = !h->closed;
+    h->in_service = open;
+    if (first) {
+        h->requests++;
+        h->under_way += open;
+        r->known = open;
+    }
+    pthread_mutex_unlock(&h->lock);
+    return open;
+}
+
+static void leave(struct http *h)
+{
+    pthread_mutex_lock(&h->lock);
+    h->in_service = false;
+    if (h->closed)
+        pthread_cond_broadcast(&h->quieter);
+    pthread_mutex_unlock(&h->lock);
+}
+
 static enum MHD_Result head_is_here(struct http_req *r, const char *method, const char *version)
 {
     struct http *h = r->http;
@@ -283,45 +309,53 @@ static enum MHD_Result head_is_here(struct http_req *r, const char *method, cons
     if (!well_framed(r, version))
         return cut_short(r);
 
-    pthread_mutex_lock(&h->lock);
-    h->requests++;
-    r->known = !h->closed;
-    h->under_way += r->known;
-    pthread_mutex_unlock(&h->lock);
-    if (!r->known) {
+    if (!enter(r, true)) {
         http_req_refuse(r);
         return drop_rest(r);
     }
     r->take = h->service.begin(h->service.ctx, r, &r->max_body);
-    if (r->take == HTTP_ANSWERED)
-        return drop_rest(r);
-    if (r->announced != UNKNOWN_LENGTH && r->announced > r->max_body) {
+    bool large = r->announced != UNKNOWN_LENGTH && r->announced > r->max_body;
+    if (r->take != HTTP_ANSWERED && large)
         h->service.too_large(h->service.ctx, r, r->max_body);
-        return drop_rest(r);
+    leave(h);
+    return r->take == HTTP_ANSWERED || large ? drop_rest(r) : MHD_YES;
+}
+
+/* 0, or -1 when the answer is there: the rest of the body is not wanted. */
+static int use_body(struct http_req *r, const char *data, size_t n)
+{
+    const struct http_service *s = &r->http->service;
+    int wanted = 0;
+
+    if (answered(r))
+        return -1;
+    if (!enter(r, false)) {
+        http_req_refuse(r);
+        return -1;
     }
-    return MHD_YES;
+    if (r->received > r->max_body) {
+        s->too_large(s->ctx, r, r->max_body);
+        wanted = -1;
+    } else if (r->take == HTTP_BODY_MEMORY) {
+        buf_add(&r->body, data, n);
+    } else if (r->take == HTTP_BODY_STREAM) {
+        wanted = s->chunk(s->ctx, r, data, n);
+    }
+    leave(r->http);
+    return wanted;
 }
 
 static enum MHD_Result body_comes(struct http_req *r, const char *data, size_t n)
 {
-    const struct http_service *s = &r->http->service;
+    struct http *h = r->http;
 
     r->received += n;
-    kept_due(&r->conn->kept,
-             r->since + r->http->grace_ms + (msec_t)(r->received * 1000 / r->http->min_rate));
+    kept_due(&r->conn->kept, r->since + h->grace_ms + (msec_t)(r->received * 1000 / h->min_rate));
     if (r->dropping) {
         r->dropped += n;
         return r->dropped > HTTP_DROP_MAX ? cut_short(r) : MHD_YES;
     }
-    if (r->received > r->max_body) {
-        s->too_large(s->ctx, r, r->max_body);
-        return drop_rest(r);
-    }
-    if (r->take == HTTP_BODY_MEMORY)
-        buf_add(&r->body, data, n);
-    else if (r->take == HTTP_BODY_STREAM && s->chunk(s->ctx, r, data, n) < 0)
-        return drop_rest(r);
-    return MHD_YES;
+    return use_body(r, data, n) < 0 ? drop_rest(r) : MHD_YES;
 }
 
 /* Nothing more happens on this connection until http_reply(). */
@@ -351,7 +385,12 @@ static enum MHD_Result request_is_here(struct http_req *r)
     if (!r->completed && !answered(r)) {
         r->completed = true;
         kept_due(&r->conn->kept, KEPT_FOREVER);
-        s->complete(s->ctx, r);
+        if (enter(r, false)) {
+            s->complete(s->ctx, r);
+            leave(r->http);
+        } else {
+            http_req_refuse(r);
+        }
     }
     return answered(r) ? queue(r) : park(r);
 }
@@ -406,7 +445,7 @@ void http_req_end(struct http_req *r)
     assert(!r->parked);
     h->under_way -= r->known;
     if (h->under_way == 0)
-        pthread_cond_broadcast(&h->all_answered);
+        pthread_cond_broadcast(&h->quieter);
     pthread_mutex_unlock(&h->lock);
     if (r->response)
         MHD_destroy_response(r->response);
