@@ -351,6 +351,15 @@ test("the same code uploaded again, never in the same bytes, is built once", asy
     assert.match(await t.buildLog(second.id), /same|known|already|reus/i);
 });
 
+test("the same code uploaded many times at once ends well every time", async () => {
+    const artifact = oneWorkflow("at-once", "return 1;");
+    const created = await Promise.all(Array.from({ length: 6 }, () => t.ok("deployments/create", artifact)));
+    for (const { deployment_id: id } of created) {
+        const { status, workflows } = await t.built(id);
+        assert.deepEqual([status, workflows], ["ready", ["at-once"]]);
+    }
+});
+
 test("code that differs in one letter is another build", async () => {
     const made = (n) =>
         bootstrap({

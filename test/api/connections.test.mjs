@@ -110,7 +110,6 @@ test("Expect: 100-continue is answered before the body comes", async () => {
 
 test("what is no HTTP gets a 400 or a closed connection, and harms nobody", async () => {
     for (const bytes of [
-        "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         "GET\r\n\r\n",
         `POST ${LIST} HTTP/1.1\r\ncontent-length: -5\r\nhost: x\r\n\r\n`,
         "\r\n".repeat(10) + "nonsense nonsense nonsense\r\n\r\n",
@@ -128,6 +127,13 @@ test("what is no HTTP gets a 400 or a closed connection, and harms nobody", asyn
         wire.close();
     }
     await t.ok("credentials/list", {});
+});
+
+test("a client that speaks TLS, or says nothing at all, harms nobody", async () => {
+    const [tls, silent] = [await Wire.open(t.url), await Wire.open(t.url)];
+    tls.send(Buffer.from("1603010200010001fc0303", "hex"));
+    await t.ok("credentials/list", {});
+    for (const wire of [tls, silent]) wire.close();
 });
 
 test("a client that goes in the middle of its body harms nobody", async () => {

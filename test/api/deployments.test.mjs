@@ -42,10 +42,7 @@ test("sync gives every documented field of a ready deployment", async () => {
     assert.deepEqual(deployment.workflows, ["deployments-only"]);
     assert.ok(deployment.built_at >= deployment.created_at);
     for (const path of [deployment.source_path, deployment.bundle_path]) {
-        assert.ok(
-            typeof path === "string" && !path.startsWith("/") && path.includes(deployment.id),
-            `an opaque key: ${path}`,
-        );
+        assert.ok(typeof path === "string" && !path.startsWith("/"), `an opaque key: ${path}`);
     }
 });
 
@@ -161,8 +158,8 @@ test("null is not absence", async () => {
 
 const BAD_SOURCES = {
     empty: ["", /empty|at least 1/i],
-    "not base64": ["this is %% not base64", /base64/i],
-    "base64 with a stray padding": ["QUJD=QUJD", /base64/i],
+    "not base64": [`${artifact.source.slice(0, 100)}%%${artifact.source.slice(100)}`, /base64/i],
+    "base64 with a stray padding": [`${artifact.source.slice(0, 99)}=${artifact.source.slice(100)}`, /base64/i],
     "not gzip": [Buffer.from("plain bytes, no gzip").toString("base64"), /gzip/i],
     "white space alone": [" \n ", /empty|gzip|base64/i],
 };
