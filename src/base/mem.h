@@ -12,7 +12,7 @@
 #define must_use __attribute__((warn_unused_result))
 
 /* `scoped(f) T *p = ...` calls f(p) when p leaves its scope; `take(p)` gives the value away. */
-#define scoped(free_fn) __attribute__((cleanup(free_fn##_at)))
+#define scoped(free_fn) __attribute__((cleanup(free_fn##_at), unused))
 #define take(p)                     \
     __extension__({                 \
         __typeof__(p) taken_ = (p); \
