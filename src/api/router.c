@@ -138,17 +138,25 @@ static void reply(struct request *r, int status, struct buf *body, int retry_aft
     http_reply(r->http, status, headers, body);
 }
 
-void request_answer(struct request *r)
+/* With the reply the request is no longer ours: what shares its values is let go before. */
+static struct buf answer_body(const struct request *r)
 {
     scoped(json_decref) json_t *envelope = json_object();
     struct buf body = { 0 };
 
     json_object_set(envelope, "json", r->answer);
     json_print_into(envelope, &body);
+    return body;
+}
+
+void request_answer(struct request *r)
+{
+    struct buf body = answer_body(r);
+
     reply(r, 200, &body, 0, NULL);
 }
 
-static void fail_with(struct request *r, const struct err *e, const char *allow)
+static struct buf fault_body(const struct request *r, const struct err *e)
 {
     scoped(json_decref) json_t *data = NULL;
     struct buf body = { 0 };
@@ -157,10 +165,17 @@ static void fail_with(struct request *r, const struct err *e, const char *allow)
         data = json_incref(r->call.data);
     else if (json_array_size(r->issues) > 0)
         data = json_pack("{s:O}", "issues", r->issues);
+    error_body(e, data, &body);
+    return body;
+}
+
+static void fail_with(struct request *r, const struct err *e, const char *allow)
+{
+    struct buf body = fault_body(r, e);
+
     if (error_status(e->code) == 500)
         log_event(LOG_ERROR, "http.fault", F_TEXT("request", r->id),
                   F_TEXT("route", r->entry ? r->entry->path : NULL), F_TEXT("error", e->msg));
-    error_body(e, data, &body);
     reply(r, error_status(e->code), &body, error_retry_after(e->code), allow);
 }
 
