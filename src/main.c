@@ -7,6 +7,7 @@
 #include "artifact/unpack.h"
 #include "cli/cli.h"
 #include "cli/doctor.h"
+#include "egress/egress.h"
 #include "exec/exec.h"
 #include "exec/plan.h"
 #include "serve.h"
@@ -36,5 +37,7 @@ int main(int argc, char **argv)
 
     if (argc > 0 && exec_wanted(argv[0]))
         return exec_main(argc, argv);
+    if (argc > 0 && egress_wanted(argv[0]))
+        return egress_main(argc, argv);
     return cli_main(argc, argv, own);
 }

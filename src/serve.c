@@ -13,6 +13,7 @@
 #include "base/settings.h"
 #include "cli/cli.h"
 #include "domain/credential.h"
+#include "egress/egress.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,7 @@ struct server {
     struct settings settings;
     int lock; /* of the data directory */
     struct spawner *spawner;
+    struct egress *egress; /* NULL: jobs use the host's network */
     struct store *store;
     struct blobs *blobs;
     struct sealer *sealer;
@@ -130,6 +132,18 @@ static int start_spawner(struct server *s, struct err *e)
     return spawner_start(&options, &s->spawner, e);
 }
 
+static int start_egress(struct server *s, struct err *e)
+{
+    const struct egress_options options = {
+        .allow = (const char *const *)s->settings.egress_allow.items,
+        .n_allow = s->settings.egress_allow.n,
+        .spawner = s->spawner,
+        .uid = (uid_t)s->settings.sandbox_uid + SPAWNER_SANDBOX_UIDS,
+    };
+
+    return strcmp(s->settings.job_network, "host") == 0 ? 0 : egress_start(&options, &s->egress, e);
+}
+
 static int start_engine(struct server *s, struct err *e)
 {
     const struct engine_options options = {
@@ -138,6 +152,7 @@ static int start_engine(struct server *s, struct err *e)
         .blobs = s->blobs,
         .sealer = s->sealer,
         .spawner = s->spawner,
+        .egress = s->egress,
         .public_url = s->public_url,
     };
 
@@ -152,7 +167,7 @@ static int start_http(struct server *s, struct err *e)
         .blobs = s->blobs,
         .sealer = s->sealer,
         .engine = s->engine,
-        .sandbox = "host network",
+        .sandbox = s->egress ? "caged network" : "host network",
     };
     const struct http_options http = {
         .address = s->address,
@@ -170,8 +185,8 @@ static int start(struct server *s, struct err *e)
 {
     parse_listen(s);
     s->public_url = s->settings.public_url ? mem_text(s->settings.public_url) : url_of(s, s->port);
-    return open_data(s, e) < 0 || start_spawner(s, e) < 0 || start_store(s, e) < 0 ||
-                   start_engine(s, e) < 0 || start_http(s, e) < 0
+    return open_data(s, e) < 0 || start_spawner(s, e) < 0 || start_egress(s, e) < 0 ||
+                   start_store(s, e) < 0 || start_engine(s, e) < 0 || start_http(s, e) < 0
                ? -1
                : 0;
 }
@@ -186,6 +201,7 @@ static void stop(struct server *s)
     http_stop(s->http);
     api_close(s->api);
     spawner_free(s->spawner);
+    egress_free(s->egress);
     sealer_close(s->sealer);
     blobs_close(s->blobs);
     fd_close(s->lock);

@@ -178,10 +178,12 @@ static void on_message(void *arg, uint32_t events)
 void egress_attach(struct egress *g, struct loop *loop, egress_refused_fn fn, void *arg)
 {
     watch_free(take(g->watch));
+    timer_free(take(g->restart));
     g->loop = loop;
     g->refused = fn;
     g->arg = arg;
-    g->watch = loop_watch(loop, g->fd, EPOLLIN, on_message, g);
+    if (loop && g->fd >= 0)
+        g->watch = loop_watch(loop, g->fd, EPOLLIN, on_message, g);
 }
 
 void egress_free(struct egress *g)

@@ -36,7 +36,8 @@ typedef void (*egress_refused_fn)(void *arg, const struct egress_refusal *what);
 /* Starts the process; call it before there are threads. */
 must_use int egress_start(const struct egress_options *options, struct egress **out, struct err *e);
 
-/* Refusals arrive on this loop from now on, and are logged; fn may be NULL. */
+/* Refusals arrive on this loop from now on, and are logged; fn may be NULL. With no loop, on none:
+ * a loop that ends before this does is left so. */
 void egress_attach(struct egress *g, struct loop *loop, egress_refused_fn fn, void *arg);
 
 /* Ends the process, and with it every connection. */

@@ -112,6 +112,8 @@ static void *run(void *arg)
     struct engine *e = arg;
 
     spawner_attach(e->with.spawner, e->loop);
+    if (e->with.egress)
+        egress_attach(e->with.egress, e->loop, NULL, NULL);
     e->builder = builder_new(e);
     e->dispatcher = dispatcher_new(e);
     e->sweeper = sweeper_new(e);
@@ -121,6 +123,10 @@ static void *run(void *arg)
     sweeper_free(e->sweeper);
     dispatcher_free(e->dispatcher);
     builder_free(e->builder);
+    /* Both outlive the loop. */
+    spawner_attach(e->with.spawner, NULL);
+    if (e->with.egress)
+        egress_attach(e->with.egress, NULL, NULL, NULL);
     return NULL;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/settings.h"
 #include "domain/seal.h"
+#include "egress/egress.h"
 #include "exec/spawner.h"
 #include "store/blob.h"
 #include "store/store.h"
@@ -20,6 +21,7 @@ struct engine_options {
     struct blobs *blobs;
     const struct sealer *sealer;
     struct spawner *spawner;
+    struct egress *egress;  /* NULL: jobs use the host's network */
     const char *public_url; /* where jobs reach this server */
 };
 

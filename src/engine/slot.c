@@ -220,7 +220,7 @@ int slot_start(struct engine *e, const char *layer, const struct slot_user *user
                struct err *err)
 {
     const struct plan_limits limits = {
-        .net = PLAN_NET_HOST,
+        .net = e->with.egress ? PLAN_NET_CAGE : PLAN_NET_HOST,
         .memory_mib = (int)e->settings->job_memory_mib,
         .pids = 1024,
         .work_mib = (int)e->settings->job_disk_mib,
