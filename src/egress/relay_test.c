@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The relay between two real sockets of this process: a client, and a target on loopback.
+ */
+#include "egress/relay.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { BIG = 3 * 1024 * 1024 };
+
+struct world {
+    struct loop *loop;
+    struct relay *relay;
+    int listener;
+    struct place target;
+};
+
+static const struct relay_limits generous = { .connections = 4,
+                                              .connecting = 4,
+                                              .connect_ms = 20000 };
+
+static int listener_at(struct place *at)
+{
+    struct sockaddr_in local = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t n = sizeof local;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&local, n), 0);
+    assert_int_equal(listen(fd, 16), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&local, &n), 0);
+    assert_true(place_of_sockaddr((struct sockaddr *)&local, at));
+    return fd;
+}
+
+static void open_world(struct world *w, const struct relay_limits *limits)
+{
+    w->loop = loop_new(&clock_real);
+    w->relay = relay_new(w->loop, limits);
+    w->listener = listener_at(&w->target);
+}
+
+static void close_world(struct world *w)
+{
+    relay_free(w->relay);
+    loop_free(w->loop);
+    fd_close(w->listener);
+}
+
+/* A connected pair of TCP sockets: ours, and the one that a cage would have accepted. */
+static int client_pair(int *inside)
+{
+    struct place at;
+    struct sockaddr_storage to;
+    scoped(fd_close) int listener = listener_at(&at);
+    socklen_t n = place_to_sockaddr(&at, &to);
+    int ours = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(connect(ours, (struct sockaddr *)&to, n), 0);
+    *inside = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    assert_true(*inside >= 0);
+    return ours;
+}
+
+static void stop(void *arg)
+{
+    loop_stop(arg);
+}
+
+/* Lets the relay work for a moment. */
+static void turn(struct world *w)
+{
+    (void)loop_timer(w->loop, 1, stop, w->loop);
+    loop_run(w->loop);
+}
+
+/* Reads with the relay at work: the number of bytes, 0 at the end, or -1 with errno. */
+static ssize_t read_some(struct world *w, int fd, void *data, size_t n)
+{
+    ssize_t got;
+
+    while ((got = recv(fd, data, n, MSG_DONTWAIT)) < 0 && errno == EAGAIN)
+        turn(w);
+    return got;
+}
+
+static int connect_pair(struct world *w, int *target)
+{
+    int inside, client = client_pair(&inside);
+
+    assert_true(relay_connect(w->relay, inside, &w->target));
+    *target = accept4(w->listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(*target >= 0);
+    return client;
+}
+
+static void wait_until_empty(struct world *w)
+{
+    while (relay_count(w->relay) > 0)
+        turn(w);
+}
+
+static void bytes_pass_both_ways(void **state)
+{
+    struct world w;
+    char text[8] = "";
+    int target, client;
+
+    (void)state;
+    open_world(&w, &generous);
+    client = connect_pair(&w, &target);
+    assert_int_equal(send(client, "ask", 3, 0), 3);
+    assert_int_equal(read_some(&w, target, text, sizeof text), 3);
+    assert_memory_equal(text, "ask", 3);
+    assert_int_equal(send(target, "told", 4, 0), 4);
+    assert_int_equal(read_some(&w, client, text, sizeof text), 4);
+    assert_memory_equal(text, "told", 4);
+    fd_close(client);
+    fd_close(target);
+    wait_until_empty(&w);
+    close_world(&w);
+}
+
+static void one_way_ends_and_the_other_goes_on(void **state)
+{
+    struct world w;
+    char text[8] = "";
+    int target, client;
+
+    (void)state;
+    open_world(&w, &generous);
+    client = connect_pair(&w, &target);
+    assert_int_equal(send(client, "last", 4, 0), 4);
+    assert_int_equal(shutdown(client, SHUT_WR), 0);
+    assert_int_equal(read_some(&w, target, text, sizeof text), 4);
+    assert_int_equal(read_some(&w, target, text, sizeof text), 0);
+    assert_int_equal(send(target, "still", 5, 0), 5);
+    assert_int_equal(read_some(&w, client, text, sizeof text), 5);
+    assert_int_equal(relay_count(w.relay), 1);
+    fd_close(target);
+    assert_int_equal(read_some(&w, client, text, sizeof text), 0);
+    wait_until_empty(&w);
+    fd_close(client);
+    close_world(&w);
+}
+
+static double cpu_seconds(void)
+{
+    struct rusage u;
+
+    (void)getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+/* The kernel goes on to report what was closed; nothing may go on to listen. */
+static void what_waits_costs_nothing(void **state)
+{
+    struct world w;
+    char text[8];
+    int target, client;
+
+    (void)state;
+    open_world(&w, &generous);
+    client = connect_pair(&w, &target);
+    assert_int_equal(shutdown(client, SHUT_WR), 0);
+    assert_int_equal(read_some(&w, target, text, sizeof text), 0);
+    double before = cpu_seconds();
+    (void)loop_timer(w.loop, 300, stop, w.loop);
+    loop_run(w.loop);
+    assert_true(cpu_seconds() - before < 0.1);
+    fd_close(client);
+    fd_close(target);
+    close_world(&w);
+}
+
+static void a_slow_reader_slows_its_writer_and_gets_it_all(void **state)
+{
+    struct world w;
+    scoped(mem_free) char *data = mem_new(BIG);
+    scoped(mem_free) char *got = mem_new(BIG);
+    size_t sent = 0, read_n = 0;
+    int target, client, quiet = 0;
+
+    (void)state;
+    for (size_t i = 0; i < BIG; i++)
+        data[i] = (char)(i * 7 + i / 4093);
+    open_world(&w, &generous);
+    client = connect_pair(&w, &target);
+    while (read_n < BIG) {
+        ssize_t n = sent < BIG ? send(client, data + sent, BIG - sent, MSG_DONTWAIT) : 0;
+        sent += n > 0 ? (size_t)n : 0;
+        quiet = n > 0 ? 0 : quiet + 1;
+        turn(&w);
+        /* Nothing is read until nothing can be written any more. */
+        if (quiet > 3) {
+            n = recv(target, got + read_n, BIG - read_n, MSG_DONTWAIT);
+            read_n += n > 0 ? (size_t)n : 0;
+        }
+    }
+    assert_memory_equal(data, got, BIG);
+    fd_close(client);
+    fd_close(target);
+    wait_until_empty(&w);
+    close_world(&w);
+}
+
+static void a_reset_is_passed_on(void **state)
+{
+    struct world w;
+    char text[8];
+    int target, client;
+
+    (void)state;
+    for (int from_client = 0; from_client < 2; from_client++) {
+        open_world(&w, &generous);
+        client = connect_pair(&w, &target);
+        assert_int_equal(send(client, "x", 1, 0), 1);
+        assert_int_equal(read_some(&w, target, text, sizeof text), 1);
+        relay_reset(from_client ? client : target);
+        assert_int_equal(read_some(&w, from_client ? target : client, text, sizeof text), -1);
+        assert_int_equal(errno, ECONNRESET);
+        assert_int_equal(relay_count(w.relay), 0);
+        fd_close(from_client ? target : client);
+        close_world(&w);
+    }
+}
+
+static void a_target_that_refuses_is_a_reset(void **state)
+{
+    struct world w;
+    char text[8];
+    int inside, client;
+
+    (void)state;
+    open_world(&w, &generous);
+    fd_close(take_fd(&w.listener));
+    client = client_pair(&inside);
+    assert_true(relay_connect(w.relay, inside, &w.target));
+    assert_int_equal(read_some(&w, client, text, sizeof text), -1);
+    assert_int_equal(errno, ECONNRESET);
+    fd_close(client);
+    close_world(&w);
+}
+
+static void a_target_that_never_answers_is_a_reset_in_time(void **state)
+{
+    const struct relay_limits hasty = { .connections = 64, .connecting = 64, .connect_ms = 50 };
+    struct world w;
+    struct sockaddr_storage to;
+    char text[8];
+    int fillers[8], inside, client;
+
+    (void)state;
+    open_world(&w, &hasty);
+    /* A listener whose queue is full answers no one. */
+    fd_close(w.listener);
+    w.listener = listener_at(&w.target);
+    assert_int_equal(listen(w.listener, 0), 0);
+    socklen_t n = place_to_sockaddr(&w.target, &to);
+    for (size_t i = 0; i < n_items(fillers); i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        (void)connect(fillers[i], (struct sockaddr *)&to, n);
+    }
+    client = client_pair(&inside);
+    assert_true(relay_connect(w.relay, inside, &w.target));
+    assert_int_equal(read_some(&w, client, text, sizeof text), -1);
+    assert_int_equal(errno, ECONNRESET);
+    fd_close(client);
+    for (size_t i = 0; i < n_items(fillers); i++)
+        fd_close(fillers[i]);
+    close_world(&w);
+}
+
+static void there_are_so_many_and_no_more(void **state)
+{
+    struct world w;
+    int targets[5], clients[5], inside;
+    char text[8];
+
+    (void)state;
+    open_world(&w, &generous);
+    for (size_t i = 0; i < generous.connections; i++)
+        clients[i] = connect_pair(&w, &targets[i]);
+    clients[4] = client_pair(&inside);
+    assert_false(relay_connect(w.relay, inside, &w.target));
+    assert_int_equal(read_some(&w, clients[4], text, sizeof text), -1);
+    fd_close(clients[0]);
+    fd_close(targets[0]);
+    while (relay_count(w.relay) == generous.connections)
+        turn(&w);
+    clients[0] = connect_pair(&w, &targets[0]);
+    relay_free(take(w.relay));
+    for (size_t i = 0; i < generous.connections; i++) {
+        assert_int_equal(recv(clients[i], text, sizeof text, 0), -1);
+        fd_close(clients[i]);
+        fd_close(targets[i]);
+    }
+    fd_close(clients[4]);
+    close_world(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bytes_pass_both_ways),
+        cmocka_unit_test(one_way_ends_and_the_other_goes_on),
+        cmocka_unit_test(what_waits_costs_nothing),
+        cmocka_unit_test(a_slow_reader_slows_its_writer_and_gets_it_all),
+        cmocka_unit_test(a_reset_is_passed_on),
+        cmocka_unit_test(a_target_that_refuses_is_a_reset),
+        cmocka_unit_test(a_target_that_never_answers_is_a_reset_in_time),
+        cmocka_unit_test(there_are_so_many_and_no_more),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
