@@ -165,6 +165,7 @@ test("a promise that nothing can settle fails the job", async () => {
     );
     const job = await t.run("stalled", {}, { timeout_seconds: 20 });
     assert.equal(job.status, "failed");
+    assert.doesNotMatch(job.error, /Timed out/);
 });
 
 test("a browser that dies is named as the cause", async () => {
@@ -187,7 +188,7 @@ test("memory without end ends the job", async () => {
     );
     const job = await t.run("hungry", {}, { timeout_seconds: 60 });
     assert.equal(job.status, "failed");
-    assert.match(job.error, /memory|Timed out/i);
+    assert.match(job.error, /memory/i);
 });
 
 test("a disk without end ends in an error of the workflow, not of the server", async () => {
@@ -199,7 +200,7 @@ test("a disk without end ends in an error of the workflow, not of the server", a
     );
     const job = await t.run("filling");
     assert.equal(job.status, "failed");
-    assert.match(job.error, /ENOSPC|no space|memory/i);
+    assert.match(job.error, /ENOSPC|no space/i);
 });
 
 test("work left behind after the handler returned is ended", async () => {
