@@ -141,4 +141,15 @@ function sourceFiles(listed) {
         .sort();
 }
 
-process.exit(await box(discover));
+/** What the author's code printed may still be queued here; it is part of the build log. */
+function drained(stream) {
+    return new Promise((resolve) => {
+        stream.once("error", resolve);
+        if (stream.writable) stream.write("", resolve);
+        else resolve();
+    });
+}
+
+const status = await box(discover);
+await Promise.all([drained(process.stdout), drained(process.stderr)]);
+process.exit(status);

@@ -59,10 +59,12 @@ struct request {
     struct request *next;
 };
 
-/* ---- answering: the last thing done with a request ---- */
+/* ---- answering: the last thing done with a request, which belongs to others afterwards ---- */
 
 void request_answer(struct request *r);                    /* 200 and r->answer */
 void request_fail(struct request *r, const struct err *e); /* with r->issues, if any */
+/* The one or the other, by what a handler returned. */
+void request_end(struct request *r, int state, const struct err *e);
 
 /* ---- running ---- */
 
@@ -70,8 +72,8 @@ void request_fail(struct request *r, const struct err *e); /* with r->issues, if
 bool request_take(struct request *r, json_t *document);
 /* Runs the handler where its kind wants it. */
 void request_run(struct request *r);
-/* Runs a reading handler on this thread: 0, -1 (answered), or HANDLER_WAIT. */
-int request_read(struct request *r);
+/* Runs a reading handler on this thread: 0, -1 with a fault, or HANDLER_WAIT. */
+int request_read(struct request *r, struct err *e);
 
 /* ---- uploads ---- */
 

@@ -444,14 +444,17 @@ static int run_reading(struct db *db, void *arg, struct err *e)
     return r->entry->route->handler(&r->call, db, &r->answer, e);
 }
 
-int request_read(struct request *r)
+int request_read(struct request *r, struct err *e)
 {
-    scoped(err_clear) struct err e = { 0 };
-    int state = store_read(r->api->with.store, run_reading, r, &e);
+    return store_read(r->api->with.store, run_reading, r, e);
+}
 
+void request_end(struct request *r, int state, const struct err *e)
+{
     if (state < 0)
-        request_fail(r, &e);
-    return state;
+        request_fail(r, e);
+    else
+        request_answer(r);
 }
 
 static int run_writing(struct db *db, void *arg, struct err *e)
@@ -471,23 +474,20 @@ static int run_writing(struct db *db, void *arg, struct err *e)
 
 static void written(void *arg, int state, const struct err *e)
 {
-    struct request *r = arg;
-
-    if (state < 0)
-        request_fail(r, e);
-    else
-        request_answer(r);
+    request_end(arg, state, e);
 }
 
 void request_run(struct request *r)
 {
+    scoped(err_clear) struct err e = { 0 };
+
     if (r->entry->route->kind != ROUTE_READ) {
         store_submit(r->api->with.store, run_writing, written, r);
     } else if (json_int(r->input, "wait_seconds", 0) > 0) {
         r->awaits = json_text(r->input, "id");
         waiting_add(r->api->waiting, r);
-    } else if (request_read(r) >= 0) {
-        request_answer(r);
+    } else {
+        request_end(r, request_read(r, &e), &e);
     }
 }
 

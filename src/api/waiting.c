@@ -33,14 +33,15 @@ static void remove_from(struct waiting *w, struct request *r)
 /* Looks, and answers unless it shall wait on. */
 static void look(struct waiting *w, struct request *r, bool last)
 {
+    scoped(err_clear) struct err e = { 0 };
+
     json_decref(take(r->answer));
-    int state = request_read(r);
+    int state = request_read(r, &e);
 
     if (state == HANDLER_WAIT && !last)
         return;
     remove_from(w, r);
-    if (state != -1)
-        request_answer(r);
+    request_end(r, state, &e);
 }
 
 static void on_deadline(void *arg)
