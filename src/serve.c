@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "domain/credential.h"
 #include "egress/egress.h"
+#include "exec/probe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +41,7 @@ struct server {
     long port;
     char *public_url;
     char *program;
+    const char *level; /* of the walls of a box */
 };
 
 static void print_help(void)
@@ -60,6 +62,8 @@ static int open_data(struct server *s, struct err *e)
 
     if (mkdir(data, 0700) < 0 && errno != EEXIST)
         return err_set_errno(e, ERR_IO, errno, "make the data directory %s", data);
+    if (chmod(data, 0700) < 0) /* secrets of tenants are in it */
+        return err_set_errno(e, ERR_IO, errno, "keep others out of the data directory %s", data);
     s->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (s->lock < 0)
         return err_set_errno(e, ERR_IO, errno, "open %s", lock);
@@ -98,6 +102,11 @@ static char *own_program(void)
     return n > 0 ? mem_text_n(path, (size_t)n) : mem_text("/proc/self/exe");
 }
 
+static int try_credential(struct db *db, void *arg, struct err *e)
+{
+    return credential_try(db, arg, e);
+}
+
 static int any_credential(struct db *db, void *arg, struct err *e)
 {
     bool *any = arg;
@@ -116,7 +125,10 @@ static int start_store(struct server *s, struct err *e)
         blobs_open(&env_real, s->settings.data, &s->blobs, e) < 0 ||
         store_read(s->store, any_credential, &sealed, e) < 0)
         return -1;
-    return sealer_open(&env_real, s->settings.master_key_file, !sealed, &s->sealer, e);
+    if (sealer_open(&env_real, s->settings.master_key_file, !sealed, &s->sealer, e) < 0)
+        return sealed ? err_wrap(e, "stored credentials are sealed under a key that is needed")
+                      : -1;
+    return store_read(s->store, try_credential, s->sealer, e);
 }
 
 static int start_spawner(struct server *s, struct err *e)
@@ -167,7 +179,8 @@ static int start_http(struct server *s, struct err *e)
         .blobs = s->blobs,
         .sealer = s->sealer,
         .engine = s->engine,
-        .sandbox = s->egress ? "caged network" : "host network",
+        .sandbox = s->level,
+        .network = s->settings.job_network,
     };
     const struct http_options http = {
         .address = s->address,
@@ -181,12 +194,25 @@ static int start_http(struct server *s, struct err *e)
                : 0;
 }
 
+/* Said once at the start, and by /readyz for as long as it runs. */
+static int look_at_walls(struct server *s)
+{
+    scoped(mem_free) char *why = NULL;
+
+    s->level = probe_boxes(s->spawner, &why);
+    if (strcmp(s->level, "full") != 0)
+        log_event(LOG_WARN, "sandbox.level", F_TEXT("level", s->level), F_TEXT("why", why),
+                  F_TEXT("remedy", "impresario doctor"));
+    return 0;
+}
+
 static int start(struct server *s, struct err *e)
 {
     parse_listen(s);
     s->public_url = s->settings.public_url ? mem_text(s->settings.public_url) : url_of(s, s->port);
     return open_data(s, e) < 0 || start_spawner(s, e) < 0 || start_egress(s, e) < 0 ||
-                   start_store(s, e) < 0 || start_engine(s, e) < 0 || start_http(s, e) < 0
+                   look_at_walls(s) < 0 || start_store(s, e) < 0 || start_engine(s, e) < 0 ||
+                   start_http(s, e) < 0
                ? -1
                : 0;
 }

@@ -21,7 +21,8 @@ struct api_options {
     struct blobs *blobs;
     const struct sealer *sealer;
     struct engine *engine;
-    const char *sandbox; /* what /readyz says of the walls */
+    const char *sandbox; /* level of the walls around a job, and its network: for /readyz */
+    const char *network;
 };
 
 must_use int api_start(const struct api_options *options, struct api **out, struct err *e);

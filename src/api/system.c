@@ -37,12 +37,12 @@ static void readiness(struct api *a, struct http_req *r)
     bool stored = store_read(a->with.store, count, &counts, &e) == 0;
     struct engine_state state = engine_state(a->with.engine);
     scoped(json_decref) json_t *out =
-        json_pack("{s:s,s:s,s:s,s:i,s:i,s:i}", "status",
+        json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:i}", "status",
                   draining ? "draining"
                   : stored ? "ready"
                            : "store unavailable",
-                  "version", IMPRESARIO_VERSION, "sandbox", a->with.sandbox, "slots", state.slots,
-                  "busy", state.busy, "warm", state.ready);
+                  "version", IMPRESARIO_VERSION, "sandbox", a->with.sandbox, "network",
+                  a->with.network, "slots", state.slots, "busy", state.busy, "warm", state.ready);
 
     reply(r, draining || !stored ? 503 : 200, "application/json", json_print(out));
 }

@@ -227,6 +227,11 @@ int box_start(const struct box_spec *spec, const struct box_user *user, struct b
     return 0;
 }
 
+int64_t box_child(const struct box *b)
+{
+    return child_id(b->child);
+}
+
 void box_terminate(struct box *b)
 {
     child_terminate(b->child);

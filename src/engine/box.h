@@ -40,6 +40,8 @@ must_use int box_start(const struct box_spec *spec, const struct box_user *user,
 void box_send(struct box *b, const json_t *frame);
 /* From now on, in place of any limit before. */
 void box_limit(struct box *b, msec_t time_limit);
+/* What the way out of cages calls it. */
+int64_t box_child(const struct box *b);
 void box_terminate(struct box *b);
 void box_kill(struct box *b);
 void box_free(struct box *b); /* kills; no end() */

@@ -413,7 +413,7 @@ static void on_end(void *arg, const struct box_end *end)
 
     feed_free(take(b->input));
     feed_free(take(b->facts));
-    build_say(&b->log, "system", "%s took %lld ms", step_names[b->step], (long long)took);
+    build_say(&b->log, "system", "done in %lld ms", (long long)took);
     if (!b->verdict || b->loud || end->bad_frame) {
         fail_silent(b, end);
         return;

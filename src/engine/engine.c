@@ -107,26 +107,32 @@ static int make_folder(const char *data, const char *name, struct err *e)
     return 0;
 }
 
+static void on_refused(void *arg, const struct egress_refusal *what)
+{
+    struct engine *e = arg;
+
+    dispatcher_refused(e->dispatcher, what);
+}
+
 static void *run(void *arg)
 {
     struct engine *e = arg;
 
     spawner_attach(e->with.spawner, e->loop);
-    if (e->with.egress)
-        egress_attach(e->with.egress, e->loop, NULL, NULL);
     e->builder = builder_new(e);
     e->dispatcher = dispatcher_new(e);
+    if (e->with.egress)
+        egress_attach(e->with.egress, e->loop, on_refused, e);
     e->sweeper = sweeper_new(e);
     builder_wake(e->builder);
     dispatcher_wake(e->dispatcher);
     loop_run(e->loop);
+    if (e->with.egress) /* it and the spawner outlive the loop */
+        egress_attach(e->with.egress, NULL, NULL, NULL);
     sweeper_free(e->sweeper);
     dispatcher_free(e->dispatcher);
     builder_free(e->builder);
-    /* Both outlive the loop. */
     spawner_attach(e->with.spawner, NULL);
-    if (e->with.egress)
-        egress_attach(e->with.egress, NULL, NULL, NULL);
     return NULL;
 }
 

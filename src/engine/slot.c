@@ -376,3 +376,15 @@ void slot_kill(struct slot *s)
 {
     box_kill(s->box);
 }
+
+bool slot_refused(struct slot *s, const struct egress_refusal *what)
+{
+    if (s->state != SLOT_RUNNING || box_child(s->box) != what->child)
+        return false;
+    scoped(mem_free) char *text = mem_format(
+        "A connection to %s was refused: %s. The operator of the server can allow it with "
+        "egress_allow",
+        what->target, what->reason);
+    job_say(&s->log, "warn", text);
+    return true;
+}

@@ -51,5 +51,7 @@ void slot_run(struct slot *s, const json_t *credentials, const json_t *missing);
 /* Somebody asked for the end of its job: SIGTERM, and half a second later SIGKILL. */
 void slot_cancel(struct slot *s);
 void slot_kill(struct slot *s);
+/* True when this refusal was its job's, whose log has it now. */
+bool slot_refused(struct slot *s, const struct egress_refusal *what);
 
 #endif
