@@ -477,6 +477,19 @@ static void run_next(struct probing *p)
     p->child = child_start(p->spawner, plan, on_exit_told, p);
 }
 
+/* Jobs are caged with nft's help; what installs packages is not caged yet. */
+static void look_at_network(struct probe *r)
+{
+    if (access("/usr/sbin/nft", X_OK) != 0)
+        add_wall(r, "network", PROBE_MISSING,
+                 mem_text("nft, which keeps jobs in, is not installed"),
+                 mem_text("apt-get install nftables, or choose to go without: --job-network host"));
+    else
+        add_wall(r, "network", PROBE_WEAK,
+                 mem_text("jobs have a network of their own; installs use the host's as it is"),
+                 mem_text("keep what they must not reach behind a firewall of the host"));
+}
+
 static void on_begin(void *arg)
 {
     struct probing *p = arg;
@@ -493,9 +506,7 @@ struct probing *probe_start(struct spawner *s, struct loop *loop, const struct p
     *p = (struct probing){ .spawner = s, .loop = loop, .fn = fn, .arg = arg, .out = -1 };
     look_for_bubblewrap(&p->report);
     look_at_limits(p);
-    add_wall(&p->report, "network", PROBE_WEAK,
-             mem_text("installs and jobs use the host's network as it is"),
-             mem_text("keep what they must not reach behind a firewall of the host"));
+    look_at_network(&p->report);
     look_at_disk(&p->report, o->data_dir);
     look_for_runner(p, o->runner_dir);
     p->patience = loop_timer(loop, 0, on_begin, p);

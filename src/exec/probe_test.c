@@ -114,7 +114,7 @@ static void the_short_form_names_the_level_and_what_is_short_of_full(void **stat
 
     start_with(w, NULL);
     assert_string_equal(probe_boxes(w->spawner, &why), "strong");
-    assert_non_null(strstr(why, "network: installs and jobs use the host's network as it is"));
+    assert_non_null(strstr(why, "installs use the host's as it is"));
     mem_free(why);
 }
 
