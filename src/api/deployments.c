@@ -78,8 +78,11 @@ static int create(struct call *c, struct db *db, json_t **out, struct err *e)
     return 0;
 }
 
+/* One more than was asked for is looked up: it tells whether there is another page. */
 struct page {
     json_t *items;
+    int64_t limit;
+    bool more;
     char last[ID_TEXT_SIZE];
 };
 
@@ -87,6 +90,9 @@ static void add_to_page(void *arg, const struct deployment *d)
 {
     struct page *p = arg;
 
+    p->more = (int64_t)json_array_size(p->items) == p->limit;
+    if (p->more)
+        return;
     json_array_append_new(p->items, deployment_json(d));
     snprintf(p->last, sizeof p->last, "%s", d->id);
 }
@@ -94,18 +100,17 @@ static void add_to_page(void *arg, const struct deployment *d)
 static int list(struct call *c, struct db *db, json_t **out, struct err *e)
 {
     const char *cursor = json_text(c->input, "cursor");
-    int64_t limit = json_int(c->input, "limit", 0);
-    struct page page = { .items = json_array() };
+    struct page page = { .items = json_array(),
+                         .limit = json_int(c->input, "limit", INT64_MAX - 1) };
 
     *out = page.items;
     if (cursor && !id_valid(cursor)) {
         issue_custom(c->issues, "cursor", "Invalid cursor");
         return err_set(e, ERR_INPUT, "The cursor is not one that this route gave out");
     }
-    if (deployment_each(db, c->tenant, cursor, limit ? limit : INT64_MAX, add_to_page, &page, e) <
-        0)
+    if (deployment_each(db, c->tenant, cursor, page.limit + 1, add_to_page, &page, e) < 0)
         return -1;
-    if (limit && (int64_t)json_array_size(page.items) == limit)
+    if (page.more)
         snprintf(c->next_cursor, sizeof c->next_cursor, "%s", page.last);
     return 0;
 }

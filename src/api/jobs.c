@@ -98,8 +98,11 @@ static json_t *summary(const struct job *j)
     return out;
 }
 
+/* One more than was asked for is looked up: it tells whether there is another page. */
 struct page {
     json_t *items;
+    int64_t limit;
+    bool more;
     char last[ID_TEXT_SIZE];
 };
 
@@ -107,6 +110,9 @@ static void add_to_page(void *arg, const struct job *j)
 {
     struct page *p = arg;
 
+    p->more = (int64_t)json_array_size(p->items) == p->limit;
+    if (p->more)
+        return;
     json_array_append_new(p->items, summary(j));
     snprintf(p->last, sizeof p->last, "%s", j->id);
 }
@@ -119,9 +125,9 @@ static int list(struct call *c, struct db *db, json_t **out, struct err *e)
         .status = json_text(c->input, "status"),
         .workflow = json_text(c->input, "workflow"),
         .cursor = json_text(c->input, "cursor"),
-        .limit = json_int(c->input, "limit", DEFAULT_LIMIT),
+        .limit = json_int(c->input, "limit", DEFAULT_LIMIT) + 1,
     };
-    struct page page = { .items = json_array() };
+    struct page page = { .items = json_array(), .limit = filter.limit - 1 };
 
     *out = json_object();
     json_object_set_new(*out, "jobs", page.items);
@@ -131,8 +137,7 @@ static int list(struct call *c, struct db *db, json_t **out, struct err *e)
     }
     if (job_each(db, &filter, add_to_page, &page, e) < 0)
         return -1;
-    bool more = (int64_t)json_array_size(page.items) == filter.limit;
-    json_object_set_new(*out, "next_cursor", more ? json_string(page.last) : json_null());
+    json_object_set_new(*out, "next_cursor", page.more ? json_string(page.last) : json_null());
     return 0;
 }
 

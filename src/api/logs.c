@@ -7,14 +7,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* One more than was asked for is looked up: it tells whether there is another page. */
 struct page {
     json_t *lines;
-    int64_t last;
+    int64_t limit, last;
+    bool more;
 };
 
 static void add_line(void *arg, const struct job_log *line)
 {
     struct page *p = arg;
+
+    p->more = (int64_t)json_array_size(p->lines) == p->limit;
+    if (p->more)
+        return;
     json_t *out = json_object();
 
     json_object_set_new(out, "jobId", json_string(line->job));
@@ -72,18 +78,17 @@ static int list(struct call *c, struct db *db, json_t **out, struct err *e)
         .job = json_text(c->input, "jobId"),
         .workflow = json_text(c->input, "workflow"),
         .level = json_text(c->input, "level"),
-        .limit = json_int(c->input, "limit", DEFAULT_LIMIT),
+        .limit = json_int(c->input, "limit", DEFAULT_LIMIT) + 1,
     };
-    struct page page = { .lines = json_array() };
+    struct page page = { .lines = json_array(), .limit = filter.limit - 1 };
     char token[32];
 
     *out = json_object();
     json_object_set_new(*out, "logs", page.lines);
     if (read_token(c, &filter, e) < 0 || job_log_each(db, &filter, add_line, &page, e) < 0)
         return -1;
-    bool more = (int64_t)json_array_size(page.lines) == filter.limit;
     snprintf(token, sizeof token, "%08x-%lld", filter_mark(&filter), (long long)page.last);
-    json_object_set_new(*out, "nextPageToken", more ? json_string(token) : json_null());
+    json_object_set_new(*out, "nextPageToken", page.more ? json_string(token) : json_null());
     return 0;
 }
 
