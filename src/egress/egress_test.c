@@ -15,6 +15,7 @@
 #include "exec/exec.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -168,7 +169,7 @@ static void command(const char *format, ...)
     va_start(args, format);
     buf_vformat(&text, format, args);
     va_end(args);
-    if (system(buf_str(&text)) != 0) {
+    if (system(buf_str(&text)) != 0) { /* NOLINT(cert-env33-c): words of our own */
         (void)fprintf(stderr, "failed: %s\n", text.data);
         exit(EXIT_FAILURE);
     }
@@ -176,25 +177,19 @@ static void command(const char *format, ...)
 
 static _Noreturn void be_internet(int up, int cable)
 {
-    static const char *const addresses[] = { "10.9.0.2/24",        PUBLIC "/32",
-                                             "169.254.169.254/32", "168.63.129.16/32",
-                                             "192.168.7.7/32",     "172.16.5.5/32",
-                                             "100.64.1.1/32",      "192.0.2.1/32",
-                                             "203.0.113.10/32",    "198.18.0.1/32" };
-    static const char *const sixes[] = { "fd99::2/64",         PUBLIC6 "/128",
-                                         "2001:db8:1::10/128", "2002:a00:5::1/128",
-                                         "64:ff9b::a00:5/128", "fd00:ec2::254/128" };
+    static const char addresses[] =
+        "10.9.0.2/24 " PUBLIC " 169.254.169.254 168.63.129.16 192.168.7.7 "
+        "172.16.5.5 100.64.1.1 192.0.2.1 203.0.113.10 198.18.0.1";
+    static const char sixes[] = "fd99::2/64 " PUBLIC6 " 2001:db8:1::10 2002:a00:5::1 "
+                                "64:ff9b::a00:5 fd00:ec2::254";
     int fds[8], n = 0;
     char go;
 
     if (unshare(CLONE_NEWNET) < 0 || write(up, "u", 1) != 1 || read(cable, &go, 1) != 1)
         _exit(1);
-    command("ip link set lo up");
-    for (size_t i = 0; i < n_items(addresses); i++)
-        command("ip addr add %s dev vi", addresses[i]);
-    for (size_t i = 0; i < n_items(sixes); i++)
-        command("ip addr add %s dev vi nodad", sixes[i]);
-    command("ip link set vi up");
+    command("ip link set lo up && for a in %s; do ip addr add $a dev vi || exit 1; done && "
+            "for a in %s; do ip addr add $a dev vi nodad || exit 1; done && ip link set vi up",
+            addresses, sixes);
     static const uint16_t ports[] = { HTTP, ECHO, OTHER, 25 };
     for (size_t i = 0; i < n_items(ports); i++) {
         fds[n++] = listen_on(false, true, ports[i]);
@@ -247,6 +242,9 @@ static void make_internet(void)
             pid);
     if (write(cable[1], "g", 1) != 1 || read(up[0], &word, 1) != 1)
         exit(EXIT_FAILURE);
+    /* The kernel takes its time to see that a cable has two ends. */
+    command("until ip -6 route get 2a00:44::44 | grep -q ^local && ip -6 route get " PUBLIC6
+            " | grep -q 'via fd99::2'; do sleep 0.02; done");
     bind_text("127.0.0.1 localhost\n" PUBLIC " public.test\n" PUBLIC6 " public.test six.test\n"
               "10.9.0.2 lan.test shop.test\n127.0.0.1 rebind.test\n169.254.169.254 meta.test\n" OWN
               " own.test\n",
@@ -261,12 +259,12 @@ static void make_internet(void)
 /* Services of the host itself. */
 static void make_host_services(void)
 {
-    struct sockaddr_in at;
+    struct sockaddr_in at = { 0 };
     socklen_t n = sizeof at;
-    int fds[4], n_fds = 0;
+    int first = listen_on(false, false, 0);
+    int fds[4] = { first }, n_fds = 1;
 
-    fds[n_fds++] = listen_on(false, false, 0);
-    if (getsockname(fds[0], (struct sockaddr *)&at, &n) < 0)
+    if (getsockname(first, (struct sockaddr *)&at, &n) < 0)
         abort();
     outside.loopback_port = ntohs(at.sin_port);
     fds[n_fds++] = listen_on(true, false, outside.loopback_port);
@@ -639,7 +637,7 @@ static void the_hosts_loopback_is_reached_where_it_is_allowed(void **state)
 static void a_box_can_serve_itself(void **state)
 {
     static const char *const opened[] = { "localhost" };
-    int port = 0;
+    long port;
 
     (void)state;
     for (size_t n = 0; n < 2; n++) {
@@ -647,8 +645,9 @@ static void a_box_can_serve_itself(void **state)
         struct run r;
         world_open(&w, opened, n);
         run_python(&r, &w, SELF_SERVED);
-        if (sscanf(buf_str(&r.text), "b'hello' %d\nb'hello' %*d", &port) != 1)
-            fail_msg("%s", buf_str(&r.text));
+        assert_int_equal(strncmp(buf_str(&r.text), "b'hello' ", 9), 0);
+        port = strtol(r.text.data + 9, NULL, 10);
+        assert_says(&r, "\nb'hello' ");
         assert_true(n == 0 || port >= 61000);
         assert_int_equal(outside.notes->n, 0);
         assert_int_equal(w.refusals.n, 0);
@@ -938,7 +937,8 @@ static void when_the_spawner_dies_the_new_one_makes_cages(void **state)
 
     (void)state;
     world_open(&w, NULL, 0);
-    run_start(&r, &w, false, (const char *const[]){ "/usr/bin/bash", "-c", "echo up; cat", NULL });
+    run_start(&r, &w, false,
+              (const char *const[]){ "/usr/bin/bash", "-c", "echo up; sleep 1000", NULL });
     run_wait(&r, "up");
     assert_int_equal(kill(spawner_pid(w.spawner), SIGKILL), 0);
     r.until = NULL;
@@ -951,6 +951,18 @@ static void when_the_spawner_dies_the_new_one_makes_cages(void **state)
     world_close(&w);
 }
 
+static int count_files(const char *folder)
+{
+    DIR *d = opendir(folder);
+    int n = 0;
+
+    assert_non_null(d);
+    while (readdir(d))
+        n++;
+    (void)closedir(d);
+    return n;
+}
+
 static void with_the_box_its_connections_end(void **state)
 {
     struct world w;
@@ -959,7 +971,7 @@ static void with_the_box_its_connections_end(void **state)
     (void)state;
     NEEDS_INTERNET();
     world_open(&w, NULL, 0);
-    scoped(mem_free) char *fds = mem_format("ls /proc/%d/fd | wc -l", egress_pid(w.egress));
+    scoped(mem_free) char *fds = mem_format("/proc/%d/fd", egress_pid(w.egress));
     run_script(&r, &w, "exit 0"); /* so that it is up */
     run_done(&r);
     int before = -1, after = -2;
@@ -973,11 +985,8 @@ static void with_the_box_its_connections_end(void **state)
         child_kill(r.child);
         run_wait(&r, NULL);
         run_done(&r);
-        if (geteuid() == 0) {
-            FILE *f = popen(fds, "re");
-            assert_int_equal(fscanf(f, "%d", i == 0 ? &before : &after), 1);
-            (void)pclose(f);
-        }
+        if (geteuid() == 0)
+            *(i == 0 ? &before : &after) = count_files(fds);
     }
     if (geteuid() == 0)
         assert_true(after <= before + 16); /* what the last one had may still be there */

@@ -134,7 +134,7 @@ static bool add_network(struct policy *p, const char *text)
 {
     const char *slash = strchr(text, '/');
     scoped(mem_free) char *ip = mem_text_n(text, (size_t)(slash - text));
-    int bits = atoi(slash + 1);
+    int bits = (int)strtol(slash + 1, NULL, 10); /* text_is_network() has read it */
     struct place at;
 
     if (!place_parse(ip, 0, &at))

@@ -260,7 +260,9 @@ int launch(const struct launcher *l, int64_t id, struct plan *p, uid_t uid,
         send_launch(l, p, control) < 0)
         return -1;
     struct birth birth = { l, id, p, group, uid, getpid(), control_inside, words_inside };
-    pid_t pid = fork();
+    /* Not fork(), after which a sanitizer's library may start a thread: who has threads cannot enter
+     * a user namespace. */
+    pid_t pid = _Fork();
     if (pid < 0)
         return -1;
     if (pid == 0)
