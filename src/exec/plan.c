@@ -190,21 +190,17 @@ int plan_from_json(const json_t *value, struct plan **out, struct err *e)
         return err_set(e, ERR_INTERNAL, "a plan that is none");
 
     struct plan *p = plan_new(name, &l);
-    json_array_foreach(args, i, item)
-    {
+    json_array_foreach(args, i, item) {
         plan_arg(p, json_string_value(item));
     }
-    json_object_foreach(json_object_get(value, "env"), key, item)
-    {
+    json_object_foreach(json_object_get(value, "env"), key, item) {
         plan_env(p, key, json_string_value(item));
     }
-    json_array_foreach(json_object_get(value, "binds"), i, item)
-    {
+    json_array_foreach(json_object_get(value, "binds"), i, item) {
         add_bind(p, json_text(item, "host"), json_text(item, "inside"),
                  json_bool(item, "write", false));
     }
-    json_array_foreach(json_object_get(value, "links"), i, item)
-    {
+    json_array_foreach(json_object_get(value, "links"), i, item) {
         plan_symlink(p, json_text(item, "target"), json_text(item, "at"));
     }
     *out = p;

@@ -183,8 +183,7 @@ static void read_ready(struct spawner *s, const json_t *message)
                                   .pids = !json_text(missing, "pids"),
                                   .cpu = !json_text(missing, "cpu") };
     /* The first reason stands for all: they are of one kind on any one machine. */
-    json_object_foreach(missing, name, reason)
-    {
+    json_object_foreach(missing, name, reason) {
         if (json_is_string(reason) && !l->why[0])
             (void)snprintf(l->why, sizeof l->why, "%s", json_string_value(reason));
     }
