@@ -44,6 +44,11 @@ static void on_change(void *arg, const char *topic)
         loop_post(e->loop, wake_cancel, e);
 }
 
+bool engine_has_model(const struct settings *s)
+{
+    return strcmp(s->model_provider, "none") != 0 && s->model;
+}
+
 struct engine_state engine_state(struct engine *e)
 {
     pthread_mutex_lock(&e->lock);
