@@ -26,7 +26,6 @@ export const MODEL_KEY = "sk-canary-7f3a9c51e2d84b06";
 export class Model {
     #server;
     #script;
-    #secrets;
     #next = 0;
     #ids = 0;
     #waiting = [];
@@ -36,16 +35,18 @@ export class Model {
     requests = [];
     /** All that was wrong with them, a line each. */
     faults = [];
+    /** Values that no request may carry, besides the key. */
+    secrets = [];
 
     /**
      * @param {object[] | ((request: {provider: string, body: any, turn: number, results: object[]}) => object | Promise<object>)} script
-     * @param {{secrets?: string[]}} [options]  values that no request may carry; the key is always one
+     * @param {{secrets?: string[]}} [options]
      * @returns {Promise<Model>}
      */
     static async open(script = [], { secrets = [] } = {}) {
         const model = new Model();
         model.#script = script;
-        model.#secrets = [MODEL_KEY, ...secrets];
+        model.secrets = secrets;
         model.#server = createServer((request, response) => {
             model.#answer(request, response).catch((error) => {
                 model.faults.push(`the scripted model itself: ${error.stack}`);
@@ -103,7 +104,7 @@ export class Model {
         } catch (error) {
             return this.#refuse(provider, response, [`the body is not JSON: ${error.message}`]);
         }
-        const wrong = faults(provider, body, { text, headers: request.headers, secrets: this.#secrets });
+        const wrong = faults(provider, body, { text, headers: request.headers, secrets: [MODEL_KEY, ...this.secrets] });
         this.requests.push({ provider, body, headers: request.headers });
         this.#waiting = this.#waiting.filter(
             ({ count, resolve }) => this.requests.length < count || void resolve(),
