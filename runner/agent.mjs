@@ -27,7 +27,7 @@ const SHORTEST_MS = 1_000;
 
 const child = fork(join(runner, "lib", "agent", "hands.mjs"), [], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
-    execArgv: ["--disable-warning=ExperimentalWarning"], /* stripping types is one */
+    execArgv: ["--disable-warning=ExperimentalWarning"] /* stripping types is one */,
 });
 
 /** What the child is busy with: settled by its answer, by its end, or by the clock. */
@@ -50,7 +50,10 @@ function settle(message) {
 
 /** The box is of no use any more. A call that waits is answered first. */
 function end(why) {
-    if (pending !== null) settle({ ok: false, text: `${why}; what the page held is lost`, lost: why });
+    if (pending !== null) {
+        settle({ ok: false, text: `${why}; what the page held is lost`, lost: why });
+        return; /* whoever asked answers, and leaves then */
+    }
     fail(new Failure(why, { fault: "server" }));
     process.exit(1);
 }

@@ -20,10 +20,17 @@ export function describeChange(before, after, events) {
     if (after === null) said.push("The page did not answer after the action");
     else if (before === null || before.url !== after.url)
         said.push(`The page is now ${shownAddress(after.url)} ${quoted(after.title, 120)}`);
-    else if (before.title !== after.title) said.push(`The title is now ${quoted(after.title, 120)}`);
+    else if (before.title !== after.title)
+        said.push(`The title is now ${quoted(after.title, 120)}`);
 
     if (before !== null && after !== null) said.push(...differences(before.lines, after.lines));
-    else if (after !== null) said.push(...sample("+", after.lines.map((line) => line.text)));
+    else if (after !== null)
+        said.push(
+            ...sample(
+                "+",
+                after.lines.map((line) => line.text),
+            ),
+        );
     return said.length === 0 ? "Nothing that the tree shows has changed" : clip(said);
 }
 

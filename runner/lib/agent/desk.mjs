@@ -41,7 +41,8 @@ export class Desk {
     tab(number = 1) {
         const tabs = this.context.pages();
         const tab = tabs[number - 1];
-        if (tab === undefined) throw new Failure(`There is no tab ${number}; there are ${tabs.length}`);
+        if (tab === undefined)
+            throw new Failure(`There is no tab ${number}; there are ${tabs.length}`);
         return tab;
     }
 
@@ -80,7 +81,9 @@ export class Desk {
             this.tell(`A download started: ${quoted(download.suggestedFilename(), 120)}`),
         );
         page.on("crash", () => this.tell("The page crashed"));
-        page.on("pageerror", (error) => this.tell(`The page's script threw ${quoted(error.message, 160)}`));
+        page.on("pageerror", (error) =>
+            this.tell(`The page's script threw ${quoted(error.message, 160)}`),
+        );
         page.on("framenavigated", (frame) => {
             if (frame !== page.mainFrame()) return;
             this.#filled = [];
@@ -118,7 +121,8 @@ export class Desk {
     async tree(target, { whole = true, timeout = VIEW_MS } = {}) {
         const nodes = await target.ariaSnapshotJSON({ mode: "ai", timeout });
 
-        for (const { ref } of linesOf(nodes, { whole: true })) if (ref !== null) this.known.add(ref);
+        for (const { ref } of linesOf(nodes, { whole: true }))
+            if (ref !== null) this.known.add(ref);
         return linesOf(nodes, { whole });
     }
 
@@ -134,10 +138,14 @@ export class Desk {
 
     /** An element that a snapshot showed. */
     element(page, ref) {
-        const id = String(ref).trim().replace(/^\[|\]$/g, "");
+        const id = String(ref)
+            .trim()
+            .replace(/^\[|\]$/g, "");
 
         if (!this.known.has(id))
-            throw new Failure(`No snapshot has shown a ref ${quoted(ref, 40)}; refs look like e12 or f1e3`);
+            throw new Failure(
+                `No snapshot has shown a ref ${quoted(ref, 40)}; refs look like e12 or f1e3`,
+            );
         return page.getByRef(id);
     }
 
@@ -168,7 +176,10 @@ export class Desk {
     }
 
     async header(page, number) {
-        const said = [`Address: ${shownAddress(page.url())}`, `Title: ${oneLine(await page.title(), 200)}`];
+        const said = [
+            `Address: ${shownAddress(page.url())}`,
+            `Title: ${oneLine(await page.title(), 200)}`,
+        ];
         const tabs = this.tabs();
 
         if (tabs.length > 1)
@@ -181,6 +192,8 @@ export class Desk {
 }
 
 function hostsOf(addresses) {
-    const hosts = addresses.filter(URL.canParse).map((address) => new URL(address).hostname);
+    const hosts = addresses
+        .filter((one) => URL.canParse(one))
+        .map((address) => new URL(address).hostname);
     return [...new Set(hosts)].join(", ");
 }

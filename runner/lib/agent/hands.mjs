@@ -4,11 +4,10 @@
 // made; everything it says is bounded, redacted and checked again by its parent.
 
 import { openBrowser, VIEWPORT } from "../browser.mjs";
-import { describeError } from "../errors.mjs";
 import { Desk } from "./desk.mjs";
 import { NetworkList } from "./network.mjs";
 import { tools } from "./tools.mjs";
-import { shownAddress } from "./text.mjs";
+import { shownAddress, wordsOf } from "./text.mjs";
 
 /* A model should hear soon that what it waits for does not come. */
 const ACTION_MS = 8_000;
@@ -27,10 +26,12 @@ process.on("uncaughtException", () => {});
 process.on("disconnect", () => process.exit(0));
 
 process.on("message", async (message) => {
-    const said = await (message.t === "open" ? open(message.frame) : call(message)).catch((error) => ({
-        ok: false,
-        text: describeError(error),
-    }));
+    const said = await (message.t === "open" ? open(message.frame) : call(message)).catch(
+        (error) => ({
+            ok: false,
+            text: wordsOf(error),
+        }),
+    );
 
     reply({ ...said, id: message.id });
     if (desk !== null && !desk.browser.isConnected()) process.exit(1);
@@ -54,7 +55,7 @@ async function open({ url, viewport, credentials, credential_hosts, params }) {
         await desk.settle();
         return { ok: true, text: `Open: ${shownAddress(page.url())}` };
     } catch (error) {
-        return { ok: false, text: `${shownAddress(url)} did not open: ${describeError(error)}` };
+        return { ok: false, text: `${shownAddress(url)} did not open: ${wordsOf(error)}` };
     }
 }
 

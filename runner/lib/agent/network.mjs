@@ -20,7 +20,8 @@ const PASSING = new Set(["eventsource", "websocket", "media", "ping"]);
 /** Shown with a body. Who a request comes from is no matter of a model. */
 const HEADERS =
     /^(content-(type|length|disposition|encoding)|accept|origin|referer|location|link|retry-after|x-(?!forwarded).*)$/;
-const SECRET_HEADERS = /^(authorization|cookie|set-cookie|proxy-authorization)$|token|secret|api-?key|csrf|xsrf|session/;
+const SECRET_HEADERS =
+    /^(authorization|cookie|set-cookie|proxy-authorization)$|token|secret|api-?key|csrf|xsrf|session/;
 
 export class NetworkList {
     #entries = new Map();
@@ -34,7 +35,9 @@ export class NetworkList {
         context.on("request", (request) => this.#asked(request));
         context.on("response", (response) => this.#answered(response));
         context.on("requestfinished", (request) => this.#ended(request));
-        context.on("requestfailed", (request) => this.#ended(request, request.failure()?.errorText));
+        context.on("requestfailed", (request) =>
+            this.#ended(request, request.failure()?.errorText),
+        );
     }
 
     /** Requests under way, but for those that stay open by their nature and those that hang. */
@@ -78,7 +81,8 @@ export class NetworkList {
         this.#pending.delete(request);
         if (entry === undefined) return;
         entry.error = error;
-        if (error === null && TAKEN.has(entry.type) && entry.response !== null) await this.#take(entry);
+        if (error === null && TAKEN.has(entry.type) && entry.response !== null)
+            await this.#take(entry);
     }
 
     async #take(entry) {
@@ -115,7 +119,9 @@ export class NetworkList {
             const line = describe(entry);
             size += line.length + 1;
             if (size > LIST_CHARACTERS) {
-                lines.push(`… ${wanted.length - i} more; after: ${wanted[i - 1]?.number ?? 0} shows them`);
+                lines.push(
+                    `… ${wanted.length - i} more; after: ${wanted[i - 1]?.number ?? 0} shows them`,
+                );
                 break;
             }
             lines.push(line);
@@ -127,15 +133,22 @@ export class NetworkList {
     async body({ number, what = "response", offset = 0 }) {
         const entry = this.#entries.get(Number(number));
 
-        if (entry === undefined) throw new Failure(`There is no request ${oneLine(number, 20)} in the list`);
+        if (entry === undefined)
+            throw new Failure(`There is no request ${oneLine(number, 20)} in the list`);
         const asked = what === "request";
-        if (!asked && entry.response === null) throw new Failure(`Request ${entry.number} has no answer`);
+        if (!asked && entry.response === null)
+            throw new Failure(`Request ${entry.number} has no answer`);
 
         const headers = asked ? entry.request.headers() : entry.response.headers();
         const bytes = asked
             ? entry.request.postDataBuffer()
             : (entry.body ?? (await bodyOf(entry.response)));
-        return [describe(entry), ...shownHeaders(headers), "", part(bytes, Number(offset) || 0)].join("\n");
+        return [
+            describe(entry),
+            ...shownHeaders(headers),
+            "",
+            part(bytes, Number(offset) || 0),
+        ].join("\n");
     }
 }
 
@@ -156,7 +169,10 @@ function shownHeaders(headers) {
     return Object.entries(headers)
         .filter(([name]) => HEADERS.test(name) || SECRET_HEADERS.test(name))
         .slice(0, 40)
-        .map(([name, value]) => `${name}: ${SECRET_HEADERS.test(name) ? "[hidden]" : oneLine(value, 300)}`);
+        .map(
+            ([name, value]) =>
+                `${name}: ${SECRET_HEADERS.test(name) ? "[hidden]" : oneLine(value, 300)}`,
+        );
 }
 
 function part(bytes, offset) {
@@ -166,7 +182,9 @@ function part(bytes, offset) {
     const text = bytes.toString();
     const shown = text.slice(offset, offset + PART_CHARACTERS);
     const rest = text.length - offset - shown.length;
-    return rest > 0 ? `${shown}\n… ${rest} more characters; offset: ${offset + shown.length} shows them` : shown;
+    return rest > 0
+        ? `${shown}\n… ${rest} more characters; offset: ${offset + shown.length} shows them`
+        : shown;
 }
 
 /** null when there is none, or when it does not come. */

@@ -8,7 +8,7 @@ import { stripTypeScriptTypes } from "node:module";
 import { Writable } from "node:stream";
 import { inspect } from "node:util";
 import { constants, Script } from "node:vm";
-import { describeError } from "../errors.mjs";
+import { wordsOf } from "./text.mjs";
 
 const PRINTED_MOST = 12_000;
 const VALUE_MOST = 24_000;
@@ -31,7 +31,7 @@ export async function runSnippet(code, names) {
         outcome = value === undefined ? "Done" : `Returned: ${cut(asText(value), VALUE_MOST)}`;
     } catch (error) {
         ok = false;
-        outcome = `Failed${placeOf(error)}: ${cut(describeError(error), 4_000)}`;
+        outcome = `Failed${placeOf(error)}: ${cut(wordsOf(error), 4_000)}`;
     }
     return { ok, text: [printed.text(), outcome].filter(Boolean).join("\n") };
 }
@@ -79,7 +79,9 @@ function asText(value) {
 }
 
 function cut(text, most) {
-    return text.length <= most ? text : `${text.slice(0, most)}… (${text.length - most} more characters)`;
+    return text.length <= most
+        ? text
+        : `${text.slice(0, most)}… (${text.length - most} more characters)`;
 }
 
 /** A console whose first so many characters are kept. */
@@ -98,6 +100,7 @@ function printer() {
     });
     return {
         console: new Console({ stdout: sink, stderr: sink, colorMode: false }),
-        text: () => text.trimEnd() + (dropped > 0 ? `\n… (${dropped} more characters printed)` : ""),
+        text: () =>
+            text.trimEnd() + (dropped > 0 ? `\n… (${dropped} more characters printed)` : ""),
     };
 }

@@ -33,8 +33,13 @@ export const tools = {
             text: [
                 await desk.header(tab, number),
                 "",
-                text || (input.find ? `Nothing holds ${quoted(input.find, 80)}` : "The page is empty"),
-                ...(pages > 1 ? [`(page ${page} of ${pages}${page < pages ? `; page: ${page + 1} has the next` : ""})`] : []),
+                text ||
+                    (input.find ? `Nothing holds ${quoted(input.find, 80)}` : "The page is empty"),
+                ...(pages > 1
+                    ? [
+                          `(page ${page} of ${pages}${page < pages ? `; page: ${page + 1} has the next` : ""})`,
+                      ]
+                    : []),
             ].join("\n"),
         };
     },
@@ -53,7 +58,11 @@ export const tools = {
             params: structuredClone(desk.params),
             ref: (id) => desk.element(tab, id),
             fillCredential: (target, name, options) =>
-                desk.fillCredential(typeof target === "string" ? desk.element(tab, target) : target, name, options),
+                desk.fillCredential(
+                    typeof target === "string" ? desk.element(tab, target) : target,
+                    name,
+                    options,
+                ),
         });
         await desk.settle(Math.min(2_500, left()));
         const current = tab.isClosed() ? null : tab;
@@ -76,7 +85,13 @@ export const tools = {
     async screenshot(desk, input, left) {
         const tab = desk.tab(Number(input.tab ?? 1));
         const target = input.ref ? desk.element(tab, input.ref) : tab;
-        const options = { type: "jpeg", timeout: left(), mask: desk.hidden(tab), animations: "disabled", scale: "css" };
+        const options = {
+            type: "jpeg",
+            timeout: left(),
+            mask: desk.hidden(tab),
+            animations: "disabled",
+            scale: "css",
+        };
 
         if (input.full === true && !input.ref) {
             const height = await tab.evaluate("document.documentElement.scrollHeight");
@@ -109,13 +124,16 @@ function targetOf(desk, tab, input) {
     const wanted = String(input.frame);
     if (desk.known.has(wanted)) return desk.element(tab, wanted);
     const frame = tab.frames().find((one) => one.name() === wanted || one.url().includes(wanted));
-    if (frame === undefined) throw new Failure(`No frame has ${quoted(wanted, 80)} in its address or as its name`);
+    if (frame === undefined)
+        throw new Failure(`No frame has ${quoted(wanted, 80)} in its address or as its name`);
     return frame.locator("body");
 }
 
 /* Refs live as long as this browser; a workflow needs a selector that outlives it. */
 async function durableNames(desk, tab, code) {
-    const refs = [...code.matchAll(/\b(?:ref|fillCredential)\(\s*["'`](f?\d*e\d+)["'`]/g)].map(([, ref]) => ref);
+    const refs = [...code.matchAll(/\b(?:ref|fillCredential)\(\s*["'`](f?\d*e\d+)["'`]/g)].map(
+        ([, ref]) => ref,
+    );
     const known = [...new Set(refs)].filter((ref) => desk.known.has(ref)).slice(0, REFS_MOST);
 
     const names = await Promise.all(
@@ -127,7 +145,10 @@ async function durableNames(desk, tab, code) {
                     (locator) => `${ref} is page.${locator}`,
                     () => null,
                 );
-            return Promise.race([asked, new Promise((resolve) => setTimeout(resolve, 1_000, null))]);
+            return Promise.race([
+                asked,
+                new Promise((resolve) => setTimeout(resolve, 1_000, null)),
+            ]);
         }),
     );
     return names.filter((name) => name !== null);

@@ -43,17 +43,19 @@ export function linesOf(nodes, { whole = false } = {}) {
 
     const visit = (node, depth) => {
         if (typeof node === "string") return add(depth, null, `text ${quoted(node, TEXT_MOST)}`);
-        if (node.role === "text") return add(depth, null, `text ${quoted(node.text ?? node.name, TEXT_MOST)}`);
+        if (node.role === "text")
+            return add(depth, null, `text ${quoted(node.text ?? node.name, TEXT_MOST)}`);
         const children = node.children ?? [];
 
         if (isPlain(node) && children.length === 1) return visit(children[0], depth);
         add(depth, node.ref ?? null, describe(node));
-        if (depth >= DEPTH_MOST && children.length > 0) add(depth + 1, null, "… (deeper than shown; use within)");
+        if (depth >= DEPTH_MOST && children.length > 0)
+            add(depth + 1, null, "… (deeper than shown; use within)");
         else list(children, depth + 1);
     };
 
     const list = (children, depth) => {
-        for (let i = 0; i < children.length; ) {
+        for (let i = 0; i < children.length;) {
             const end = whole ? i + 1 : runEnd(children, i);
 
             if (end - i <= RUN_MOST) {
@@ -61,7 +63,11 @@ export function linesOf(nodes, { whole = false } = {}) {
                 continue;
             }
             for (let k = i; k < i + RUN_HEAD; k++) visit(children[k], depth);
-            add(depth, null, `… ${end - i - RUN_HEAD - RUN_TAIL} more of ${children[i].role} (whole: true shows them)`);
+            add(
+                depth,
+                null,
+                `… ${end - i - RUN_HEAD - RUN_TAIL} more of ${children[i].role} (whole: true shows them)`,
+            );
             for (let k = end - RUN_TAIL; k < end; k++) visit(children[k], depth);
             i = end;
         }
@@ -98,7 +104,10 @@ function describe(node) {
         else if (more[flag] !== undefined) line += ` ${flag}=${oneLine(more[flag], 20)}`;
     }
     /* Links, buttons and fields can be clicked anyway. */
-    if (cursor === "pointer" && (role === "generic" || role === "img" || role === "listitem" || role === "cell"))
+    if (
+        cursor === "pointer" &&
+        (role === "generic" || role === "img" || role === "listitem" || role === "cell")
+    )
         line += " clickable";
     if (more.placeholder) line += ` placeholder ${quoted(more.placeholder, NAME_MOST)}`;
     if (url !== undefined) line += ` -> ${shownAddress(url)}`;

@@ -9,7 +9,15 @@ import { dirname, join } from "node:path";
 import { makeBox, runner } from "../../support/box.mjs";
 
 /* Chromium refuses its sandbox to root: a user namespace of its own, as a slot's tests have it. */
-const WALLS = ["--unshare-user", "--unshare-pid", "--uid", "1000", "--gid", "1000", "--die-with-parent"];
+const WALLS = [
+    "--unshare-user",
+    "--unshare-pid",
+    "--uid",
+    "1000",
+    "--gid",
+    "1000",
+    "--die-with-parent",
+];
 const PLACES = ["--dev-bind", "/", "/", "--proc", "/proc", "--"];
 
 /** @param {{ [path: string]: string | ((request: import("node:http").IncomingMessage, response: import("node:http").ServerResponse) => void) }} pages */
@@ -18,7 +26,9 @@ export async function makeSite(pages) {
         const page = pages[new URL(request.url, "http://site").pathname];
 
         if (typeof page === "function") return page(request, response);
-        response.writeHead(page === undefined ? 404 : 200, { "content-type": "text/html; charset=utf-8" });
+        response.writeHead(page === undefined ? 404 : 200, {
+            "content-type": "text/html; charset=utf-8",
+        });
         response.end(page ?? "nothing here");
     });
     await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -35,17 +45,21 @@ export async function makeSite(pages) {
 /** Starts the hands and opens a page. */
 export async function openHands(url, { credentials = {}, viewport = null, ...more } = {}) {
     const box = makeBox({});
-    const child = spawn("bwrap", [...WALLS, ...PLACES, process.execPath, join(runner, "agent.mjs")], {
-        cwd: box.app,
-        env: {
-            PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
-            HOME: join(box.work, "home"),
-            TMPDIR: join(box.work, "tmp"),
-            LANG: "C.UTF-8",
-            IMPRESARIO_WORK: box.work,
+    const child = spawn(
+        "bwrap",
+        [...WALLS, ...PLACES, process.execPath, join(runner, "agent.mjs")],
+        {
+            cwd: box.app,
+            env: {
+                PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
+                HOME: join(box.work, "home"),
+                TMPDIR: join(box.work, "tmp"),
+                LANG: "C.UTF-8",
+                IMPRESARIO_WORK: box.work,
+            },
+            stdio: ["ignore", "inherit", "inherit", "pipe"],
         },
-        stdio: ["ignore", "inherit", "inherit", "pipe"],
-    });
+    );
     const frames = [];
     const waiting = [];
     const lines = createInterface(child.stdio[3]);
