@@ -3,7 +3,7 @@
  * AI builds: workflows that the server writes itself.
  */
 #include "api/route.h"
-#include "api/schema.h"
+#include "base/schema.h"
 
 #include "base/bounds.h"
 #include "domain/ai_build.h"

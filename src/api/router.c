@@ -9,7 +9,7 @@
  */
 #include "api/errors.h"
 #include "api/request.h"
-#include "api/schema.h"
+#include "base/schema.h"
 #include "api/system.h"
 
 #include "base/bounds.h"
