@@ -238,9 +238,25 @@ static char *words_of(const json_t *turn)
                      : mem_text("Said nothing");
 }
 
+/* Calls of tools that there are not become words: providers refuse a conversation that holds them. */
+static void drop_unknown(json_t *turn)
+{
+    json_t *parts = json_object_get(turn, "parts"), *part;
+    size_t i;
+
+    json_array_foreach(parts, i, part) {
+        if (strcmp(json_text(part, "type"), "call") != 0 || tools_known(part))
+            continue;
+        scoped(mem_free) char *text =
+            mem_format("(I asked for a tool %s, which there is not.)", json_text(part, "name"));
+        json_array_set_new(parts, i, json_pack("{s:s,s:s}", "type", "text", "text", text));
+    }
+}
+
 static void take_reply(struct agent *a, struct model_reply *reply, msec_t began)
 {
     const struct settings *s = a->engine->settings;
+    drop_unknown(reply->turn);
     size_t calls = count_calls(reply->turn);
     scoped(mem_free) char *what = words_of(reply->turn);
     int64_t quiet = calls > 0 ? 0 : json_int(a->task.state, "quiet", 0) + 1;

@@ -80,6 +80,7 @@ void agent_deploy(struct agent *a);
 
 /* agent_tools.c: the tools that the model has */
 json_t *tools_new(const struct agent *a);
+bool tools_known(const json_t *part);
 /* Begins the call `part`; ends in tools_answer(), now or later. */
 void tools_begin(struct agent *a, const json_t *part);
 /* The sentence for people, and the reason that the model gave (or NULL). */

@@ -126,6 +126,11 @@ static const struct tool *find(const json_t *part)
     return NULL;
 }
 
+bool tools_known(const json_t *part)
+{
+    return find(part) != NULL;
+}
+
 char *tools_what(const json_t *part)
 {
     enum { SHOWN = 300 };
