@@ -12,12 +12,13 @@
  * would, without a build: it tests the sites and the checks themselves.
  */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { plain } from "../../test/support/artifact.mjs";
 import { Model } from "../../test/support/model.mjs";
 import { Server } from "../../test/support/server.mjs";
 import { Tenant } from "../../test/support/tenant.mjs";
+import { actionLog } from "./action-log.mjs";
 import { serve } from "./site.mjs";
 import { sourceOf, turnsOf } from "./transcripts.mjs";
 
@@ -84,7 +85,10 @@ process.exitCode = passed === results.length && passed > 0 ? 0 : 1;
 
 /** One site, from the sentence to the replay. Whatever goes wrong is in `error`. */
 async function one(name) {
-    const { default: site } = await import(`./sites/${name}.mjs`);
+    const { default: recorded } = await import(`./sites/${name}.mjs`);
+    const log = mode === "action-logs" ? await import(`./action-logs/${name}.mjs`) : {};
+    // A recording may have inputs of its own: those that clicks alone can serve.
+    const site = { ...recorded, ...log, ...(log.fresh ? { fresh: () => log.fresh } : {}) };
     const running = await serve(site, SEED_OF_THE_BUILD);
     const tenant = await Tenant.make(`bench-${name}`, server);
     const result = { site: name, built: false, replayed: 0, fresh: 0, passed: false, seconds: 0 };
@@ -122,7 +126,7 @@ async function build(tenant, site, running, result) {
         descriptions: [site.description],
         initial_url: running.url,
         params: site.params,
-        ...(mode === "action-logs" ? { action_log: await actionLog(site, running.url) } : {}),
+        ...(mode === "action-logs" ? { action_log: actionLog(site.entries, running.url) } : {}),
     });
     const deadline = performance.now() + BUILD_MS;
     let status;
@@ -139,17 +143,6 @@ async function build(tenant, site, running, result) {
     return status.workflow_name;
 }
 
-async function actionLog(site, url) {
-    const { default: entries } = await import(`./action-logs/${site.name}.mjs`);
-    return entries.map((entry, i) => ({
-        ts: new Date(1_700_000_000_000 + 1000 * i).toISOString(),
-        pageId: "page-1",
-        source: "user",
-        success: true,
-        ...JSON.parse(JSON.stringify(entry).replaceAll("http://site.test/", url)),
-    }));
-}
-
 /** Runs the deployed workflow on other data, and on inputs that the site says are fresh. */
 async function replay(tenant, site, running, workflow, result) {
     running.reseed(SEED_OF_THE_CHECK);
@@ -158,7 +151,7 @@ async function replay(tenant, site, running, workflow, result) {
     for (const params of inputs) {
         const expected = site.expected(running.data, params);
         const got = await tenant.result(workflow, params);
-        // A recording cannot know the shape that the description asks for: what is wanted must be in it.
+        // A recording cannot know the shape that is asked for: what is wanted must be in what it returns.
         if (mode === "action-logs") holds(got, expected, site);
         else assert.deepEqual(got, expected, `on ${JSON.stringify(params)}`);
         site.verify?.(running.data, params, got);
