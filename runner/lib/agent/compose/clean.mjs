@@ -4,6 +4,8 @@
 // a field its focus, and navigations that a click caused. Here it becomes the actions that matter,
 // with a sentence for each that was left out.
 
+import { wayOf } from "./locator.mjs";
+
 const CAUSED_MS = 5_000;
 const USED = new Set([
     "click",
@@ -69,7 +71,7 @@ export function clean(recorded) {
 function whyNot(action, before) {
     if (!action.success) return "it failed when it was recorded";
     if (!USED.has(action.action)) return "it is nothing that a workflow repeats";
-    if (ON_ELEMENT.has(action.action) && action.ways.length === 0)
+    if (ON_ELEMENT.has(action.action) && !action.ways.some((way) => wayOf(way) !== null))
         return "the recording does not say on what";
     if (["fill", "type", "select"].includes(action.action) && action.value === null)
         return "the recording holds no value";
