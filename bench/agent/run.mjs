@@ -166,5 +166,6 @@ function holds(got, expected, site) {
         assert.ok(text.includes(String(value)), `${value} is not in ${text.slice(0, 1500)}`);
 }
 
-const leaves = (value) =>
-    typeof value === "object" && value !== null ? Object.values(value).flatMap(leaves) : [value];
+function leaves(value) {
+    return typeof value === "object" && value !== null ? Object.values(value).flatMap(leaves) : [value];
+}
