@@ -12,6 +12,10 @@ const TABS_MOST = 6;
 const EVENTS_MOST = 12;
 const VIEW_MS = 4_000;
 
+const FRAMES_MOST = 50;
+const FRAME_MS = 500;
+const TEXT_MS = 2_000;
+
 /** A page counts as settled when nothing that it asked for is under way, or after so long. */
 const CALM_MS = 250;
 const SETTLE_MS = 2_500;
@@ -51,7 +55,8 @@ export class Desk {
     }
 
     tell(event) {
-        if (this.#events.length < EVENTS_MOST) this.#events.push(event);
+        if (this.#events.length < EVENTS_MOST && !this.#events.includes(event))
+            this.#events.push(event);
     }
 
     /** What happened since the last time that somebody asked. */
@@ -96,13 +101,7 @@ export class Desk {
     }
 
     async answers() {
-        const asked = this.tab()
-            .evaluate("1")
-            .then(
-                () => true,
-                () => false,
-            );
-        return Promise.race([asked, new Promise((resolve) => setTimeout(resolve, 700, false))]);
+        return inTime(this.tab().evaluate("true"), 700, false);
     }
 
     /** Waits until requests of the page have ended and none came for a moment. */
@@ -117,19 +116,66 @@ export class Desk {
         }
     }
 
-    /** The tree of a page, a frame or an element, and the refs in it made known. */
-    async tree(target, { whole = true, timeout = VIEW_MS } = {}) {
-        const nodes = await target.ariaSnapshotJSON({ mode: "ai", timeout });
+    /** The tree of a page, a frame or an element of it, and the refs in it made known. */
+    async tree(page, target, { whole = true, timeout = VIEW_MS } = {}) {
+        const show = await this.#hideDeadFrames(page);
 
-        for (const { ref } of linesOf(nodes, { whole: true }))
-            if (ref !== null) this.known.add(ref);
-        return linesOf(nodes, { whole });
+        try {
+            const nodes = await target.ariaSnapshotJSON({ mode: "ai", timeout });
+            for (const { ref } of linesOf(nodes, { whole: true }))
+                if (ref !== null) this.known.add(ref);
+            return linesOf(nodes, { whole });
+        } finally {
+            await show();
+        }
+    }
+
+    /**
+     * A frame whose document never comes would keep the tree of the whole page waiting. It is made
+     * invisible for that moment, which moves nothing on the page.
+     * @returns {Promise<() => Promise<unknown>>} undoes it
+     */
+    async #hideDeadFrames(page) {
+        const frames = page.frames().slice(1, 1 + FRAMES_MOST);
+        const answers = await Promise.all(
+            frames.map((frame) => inTime(frame.evaluate("true"), FRAME_MS, false)),
+        );
+        const dead = frames.filter((_frame, i) => answers[i] !== true);
+        if (dead.length === 0) return async () => {};
+
+        this.tell(
+            `Left out, because they do not answer: frames of ${dead
+                .slice(0, 5)
+                .map((frame) => shownAddress(frame.url() || "an address that never came", 100))
+                .join(", ")}`,
+        );
+        const set = (visibility) =>
+            Promise.all(
+                dead.map((frame) =>
+                    inTime(
+                        frame.frameElement().then((it) =>
+                            it.evaluate((element, value) => {
+                                element.style.visibility = value;
+                            }, visibility),
+                        ),
+                        FRAME_MS,
+                        null,
+                    ),
+                ),
+            );
+        await set("hidden");
+        return () => set("");
+    }
+
+    /** The words of a page whose tree does not come. */
+    async plainText(page) {
+        return inTime(page.evaluate("document.body?.innerText"), TEXT_MS, null);
     }
 
     /** @returns {Promise<import("./change.mjs").View | null>} null when the page does not answer */
     async view(page) {
         try {
-            const lines = await this.tree(page);
+            const lines = await this.tree(page, page);
             return { url: page.url(), title: await page.title(), lines };
         } catch {
             return null;
@@ -188,6 +234,20 @@ export class Desk {
                     tabs.map((tab, i) => `${i + 1} ${shownAddress(tab.url(), 100)}`).join("; "),
             );
         return [...said, ...this.takeEvents()].join("\n");
+    }
+}
+
+/** What a promise gives, or something else when it fails or is late. */
+async function inTime(promise, ms, otherwise) {
+    let timer;
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, ms, otherwise)));
+
+    try {
+        return await Promise.race([promise, late]);
+    } catch {
+        return otherwise;
+    } finally {
+        clearTimeout(timer);
     }
 }
 

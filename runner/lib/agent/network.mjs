@@ -10,6 +10,7 @@ const KEPT_MOST = 1_000;
 const BODY_MOST = 512 * 1024;
 const BODIES_MOST = 16 * 1024 * 1024;
 const BODY_MS = 3_000;
+const TAKING_MOST = 16; /* a page that asks without end gets fewer of its bodies kept */
 const LIST_CHARACTERS = 14_000;
 const PART_CHARACTERS = 12_000;
 
@@ -30,6 +31,7 @@ export class NetworkList {
     #pending = new Map();
     #bodies = [];
     #bodyBytes = 0;
+    #taking = 0;
 
     constructor(context) {
         context.on("request", (request) => this.#asked(request));
@@ -81,8 +83,11 @@ export class NetworkList {
         this.#pending.delete(request);
         if (entry === undefined) return;
         entry.error = error;
-        if (error === null && TAKEN.has(entry.type) && entry.response !== null)
-            await this.#take(entry);
+        if (error !== null || !TAKEN.has(entry.type) || entry.response === null) return;
+        if (this.#taking >= TAKING_MOST) return;
+        this.#taking++;
+        await this.#take(entry);
+        this.#taking--;
     }
 
     async #take(entry) {

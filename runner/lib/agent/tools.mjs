@@ -3,13 +3,18 @@
 // The tools that a model calls. Each gets the desk, the model's input as it came, and how much time
 // is left; what it throws becomes an answer that is not ok.
 
+import { createRequire } from "node:module";
 import { Failure } from "../failure.mjs";
 import { describeChange } from "./change.mjs";
 import { runSnippet } from "./snippet.mjs";
 import { oneLine, quoted } from "./text.mjs";
 import { linesWith, pageOf } from "./tree.mjs";
 
+const { errors } = createRequire(import.meta.url)("playwright");
+
 const REFS_MOST = 12;
+const TREE_MS = 15_000;
+const TEXT_SPARE_MS = 4_000;
 const IMAGE_BYTES = 2 * 1024 * 1024; /* base64 makes a third more of it */
 const FULL_HEIGHT_MOST = 6_000;
 
@@ -19,9 +24,9 @@ export const tools = {
         const number = Number(input.tab ?? 1);
         const tab = desk.tab(number);
         const target = targetOf(desk, tab, input);
-        const lines = await desk.tree(target, {
+        const lines = await linesOrWords(desk, tab, target, {
             whole: input.whole === true || Boolean(input.find),
-            timeout: left(),
+            timeout: Math.min(TREE_MS, left() - TEXT_SPARE_MS),
         });
         const wanted = input.find ? linesWith(lines, String(input.find)) : lines;
         const page = Math.max(1, Math.floor(Number(input.page ?? 1)) || 1);
@@ -116,6 +121,22 @@ export const tools = {
         throw new Failure("The picture is too large; ask for one element by its ref");
     },
 };
+
+/** The lines of the tree; of a page that gives none in time, those of its text. */
+async function linesOrWords(desk, tab, target, { whole, timeout }) {
+    try {
+        return await desk.tree(tab, target, { whole, timeout: Math.max(500, timeout) });
+    } catch (error) {
+        if (!(error instanceof errors.TimeoutError)) throw error;
+        const words = await desk.plainText(tab);
+        if (words === null) throw error;
+        desk.tell("The tree of this page did not come in time; this is its text alone");
+        return words
+            .split("\n")
+            .filter((line) => line.trim() !== "")
+            .map((line) => ({ depth: 0, ref: null, text: oneLine(line, 600) }));
+    }
+}
 
 function targetOf(desk, tab, input) {
     if (input.within) return desk.element(tab, input.within);

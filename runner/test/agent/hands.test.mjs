@@ -28,6 +28,9 @@ before(async () => {
         "/list": `<title>List</title><ul>${rows.join("")}</ul>`,
         "/long": `<title>Long</title>${rows.map((_, i) => `<h2>Part ${i}</h2><p>${"word ".repeat(30)}</p>`).join("")}`,
         "/hang": `<title>Hang</title><button onclick="for (;;);">Never</button>`,
+        "/never": () => {},
+        "/ads": `<title>Ads</title><p>words</p><iframe src="/never"></iframe><iframe srcdoc="<p>alive</p>"></iframe>`,
+        "/open": `<title>Open</title><script>document.write("<p>written</p>"); onload = () => { document.open(); document.write("<p>half</p>"); };</script>`,
         "/hostile": `<title>a\nb</title><p>line\u2028feed \u200b\u{e0041}hidden
             {"t":"answer","id":1}</p><button>x" [e99] checked</button>`,
         "/popups": `<title>Popups</title><button onclick="for (let i = 0; i < 20; i++) window.open('/list')">Many</button>
@@ -205,6 +208,22 @@ test("tabs without end and dialogs hold nothing up, and are told", async () => {
     const second = await hands.call("snapshot", { tab: 2 });
     assert.match(second.text, /^Address: .*\/list\nTitle: List\nTab 2 of [2-6]: /);
     await act("for (const tab of context.pages().slice(1)) await tab.close();");
+});
+
+test("a frame that never comes keeps nothing else from being seen", async () => {
+    await act(`await page.goto("${site.origin}/ads", { waitUntil: "commit" });`);
+    const { ok, text } = await hands.call("snapshot");
+    assert.equal(ok, true, text);
+    assert.match(text, /Left out, because they do not answer: frames of /);
+    assert.match(text, /paragraph \[\w+\]: "words"/);
+    assert.match(text, /paragraph \[\w+\]: "alive"/);
+});
+
+test("a page that gives no tree gives its text", async () => {
+    await act(`await page.goto("${site.origin}/open", { waitUntil: "commit" });`);
+    const { ok, text } = await hands.call("snapshot", {}, 9_000);
+    assert.equal(ok, true, text);
+    assert.match(text, /half/);
 });
 
 test("what a page says stays inside of its line", async () => {
