@@ -572,6 +572,8 @@ static void compose(void *arg)
     struct agent *a = arg;
     scoped(err_clear) struct err e = { 0 };
     scoped(json_decref) json_t *request = json_object();
+    const char *name;
+    json_t *value;
 
     a->later = NULL;
     if (a->ended)
@@ -581,6 +583,9 @@ static void compose(void *arg)
     json_object_set(request, "params", a->task.params);
     json_object_set_new(request, "entry_point", json_string(a->task.entry_point));
     json_object_set(request, "action_log", a->task.action_log);
+    json_object_set_new(request, "credential_names", json_array());
+    json_object_foreach(a->secrets, name, value)
+        json_array_append_new(json_object_get(request, "credential_names"), json_string(name));
     if (composing_start(a->engine, request, on_composed, a, &a->composing, &e) < 0)
         agent_end(a, e.msg);
 }
