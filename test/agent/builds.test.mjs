@@ -37,8 +37,8 @@ for (const provider of ["anthropic", "openai"]) {
             it.running.reseed(9);
             const params = { query: "harbour" };
             assert.deepEqual(await s.tenant.result("search-books", params), it.site.expected(it.running.data, params));
-            const { workflows } = await s.tenant.ok("workflows/list", {});
-            assert.deepEqual(workflows.map(({ name, workflow }) => name ?? workflow), ["search-books"]);
+            const { deployed_workflows: workflows } = await s.tenant.ok("workflows/list", {});
+            assert.deepEqual(workflows.map(({ name }) => name), ["search-books"]);
         });
 
         test("a wrong selector is seen by the model, which repairs it", async (t) => {

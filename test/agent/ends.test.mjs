@@ -99,7 +99,7 @@ test("a build killed while it runs the workflow, or deploys it, ends well", asyn
     const tenant = await killed(t, s);
     const build = await ended(tenant, id);
     assert.equal(build.status, "ready", JSON.stringify(build, null, 1));
-    const { deployments } = await tenant.ok("deployments/list", {});
+    const deployments = await tenant.ok("deployments/list", {});
     assert.equal(deployments.filter(({ status }) => status === "ready").length, 1, "it was deployed once");
 });
 
