@@ -9,7 +9,7 @@ import { Server } from "./server.mjs";
 import { Tenant } from "./tenant.mjs";
 
 const FINAL = new Set(["ready", "failed"]);
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = 300_000;
 
 /** A model, a server that uses it, and a tenant; all end with `t`. */
 export async function stage(t, provider, settings = {}) {
