@@ -14,7 +14,7 @@ const VIEW_MS = 4_000;
 
 const FRAMES_MOST = 50;
 const FRAME_MS = 500;
-const TEXT_MS = 2_000;
+const TEXT_MS = 6_000;
 
 /** A page counts as settled when nothing that it asked for is under way, or after so long. */
 const CALM_MS = 250;

@@ -14,7 +14,7 @@ const { errors } = createRequire(import.meta.url)("playwright");
 
 const REFS_MOST = 12;
 const TREE_MS = 15_000;
-const TEXT_SPARE_MS = 4_000;
+const TEXT_SPARE_MS = 7_000;
 const IMAGE_BYTES = 2 * 1024 * 1024; /* base64 makes a third more of it */
 const FULL_HEIGHT_MOST = 6_000;
 
