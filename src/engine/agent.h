@@ -64,6 +64,7 @@ struct agent {
     const json_t *proven; /* the workflow: what was found lives with the proof */
     json_t *found;
     bool finishing;
+    msec_t run_started;
     int runs; /* of the proof that ended well */
     json_t *first_result;
     json_t *varied; /* params of the second run, or NULL */

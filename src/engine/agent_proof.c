@@ -102,6 +102,7 @@ static char *describe_failure(const struct proof_run *r)
 
 static void note_run(struct agent *a, const json_t *result, const char *refused)
 {
+    msec_t took = clock_steady(store_env(a->engine->store)->clock) - a->run_started;
     scoped(mem_free) char *shown = result ? json_print(result) : mem_text("");
     scoped(mem_free) char *start = text_start(refused ? refused : shown, 500);
     scoped(mem_free) char *what =
@@ -111,8 +112,8 @@ static void note_run(struct agent *a, const json_t *result, const char *refused)
                                   .what = what,
                                   .outcome = start,
                                   .ok = !refused,
-                                  .took_ms = 0,
-                                  .started_at = store_now(a->engine->store) };
+                                  .took_ms = took,
+                                  .started_at = store_now(a->engine->store) - took };
 
     agent_step(a, &step, false);
 }
@@ -194,6 +195,7 @@ static void run(void *arg)
     a->later = NULL;
     if (a->ended)
         return;
+    a->run_started = clock_steady(store_env(a->engine->store)->clock);
     bool second = a->finishing && a->runs == 1;
     proof_run(a->proof, a->proven,
               (second || !a->finishing) && a->varied ? a->varied : a->task.params);
