@@ -11,9 +11,10 @@ const HTML = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
 /**
  * @param {string[]} secrets
+ * @param {string} [shown] what stands in their place
  * @returns {(text: string) => string}
  */
-export function redactor(secrets) {
+export function redactor(secrets, shown = SHOWN) {
     const forms = new Set();
 
     for (const secret of secrets) {
@@ -25,7 +26,7 @@ export function redactor(secrets) {
     /* Longest first: of two values of which one begins with the other, none may leave a rest. */
     const all = [...forms].sort((a, b) => b.length - a.length).map(escapeForRegExp);
     const pattern = new RegExp(all.join("|"), "g");
-    return (text) => text.replace(pattern, SHOWN);
+    return (text) => text.replace(pattern, () => shown);
 }
 
 function formsOf(secret) {

@@ -10,7 +10,7 @@
 
 static const struct route *const tables[] = { deployment_routes, workflow_routes,   job_routes,
                                               log_routes,        credential_routes, profile_routes,
-                                              telemetry_routes };
+                                              telemetry_routes,  build_routes };
 
 static const json_t *row_of(const json_t *rows, const char *path)
 {

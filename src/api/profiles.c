@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/route.h"
-#include "api/schema.h"
+#include "base/schema.h"
 
 #include "domain/profile.h"
 

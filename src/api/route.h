@@ -51,10 +51,11 @@ struct route {
     enum route_kind kind;
     const char *path;
     handler_fn handler;
+    size_t max_body; /* 0: LIMIT_BODY */
 };
 
 extern const struct route deployment_routes[], workflow_routes[], job_routes[], log_routes[],
-    credential_routes[], profile_routes[], telemetry_routes[];
+    build_routes[], credential_routes[], profile_routes[], telemetry_routes[];
 
 /* Answers that several routes share. */
 json_t *success(const char *message);

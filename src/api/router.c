@@ -9,7 +9,7 @@
  */
 #include "api/errors.h"
 #include "api/request.h"
-#include "api/schema.h"
+#include "base/schema.h"
 #include "api/system.h"
 
 #include "base/bounds.h"
@@ -27,7 +27,7 @@
 
 static const struct route *const tables[] = { deployment_routes, workflow_routes,   job_routes,
                                               log_routes,        credential_routes, profile_routes,
-                                              telemetry_routes };
+                                              telemetry_routes,  build_routes };
 
 static const struct route *route_of(const char *path)
 {
@@ -301,6 +301,8 @@ static enum http_take begin(void *ctx, struct http_req *http, size_t *max_body)
         *max_body = (size_t)a->with.settings->upload_mib << 20;
         return upload_begin(r) < 0 ? HTTP_ANSWERED : HTTP_BODY_STREAM;
     }
+    if (r->entry->route->max_body)
+        *max_body = r->entry->route->max_body;
     return HTTP_BODY_MEMORY;
 }
 
@@ -484,7 +486,8 @@ void request_run(struct request *r)
     if (r->entry->route->kind != ROUTE_READ) {
         store_submit(r->api->with.store, run_writing, written, r);
     } else if (json_int(r->input, "wait_seconds", 0) > 0) {
-        r->awaits = json_text(r->input, "id");
+        const char *id = json_text(r->input, "id");
+        r->awaits = id ? id : json_text(r->input, "build_id");
         waiting_add(r->api->waiting, r);
     } else {
         request_end(r, request_read(r, &e), &e);

@@ -5,7 +5,7 @@
  * thread that may wait for the disk, then the row is written, then the client hears of it.
  */
 #include "api/request.h"
-#include "api/schema.h"
+#include "base/schema.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/route.h"
 
+#include "domain/ai_build.h"
 #include "domain/workflow.h"
 
 static void add_workflow(void *arg, const struct workflow *w)
@@ -15,13 +16,31 @@ static void add_workflow(void *arg, const struct workflow *w)
     json_array_append_new(arg, out);
 }
 
+static void add_build(void *arg, const struct ai_build *b)
+{
+    json_t *out = json_object();
+
+    json_object_set_new(out, "build_id", json_string(b->id));
+    json_object_set_new(out, "status", json_string(b->status));
+    json_object_set_new(out, "workflow_name", json_or_null(b->workflow_name));
+    json_object_set_new(out, "summary", json_or_null(b->summary));
+    json_object_set_new(out, "error", json_or_null(b->error));
+    json_object_set_new(out, "created_at", json_time(b->created_at));
+    json_object_set_new(out, "updated_at", json_time(b->updated_at));
+    json_array_append_new(arg, out);
+}
+
 static int list(struct call *c, struct db *db, json_t **out, struct err *e)
 {
+    enum { FAILED_STAY_MS = 24 * 60 * 60 * 1000 }; /* so that a person sees why */
     json_t *workflows = json_array();
+    json_t *builds = json_array();
 
     *out = json_object();
     json_object_set_new(*out, "deployed_workflows", workflows);
-    json_object_set_new(*out, "in_progress_builds", json_array());
+    json_object_set_new(*out, "in_progress_builds", builds);
+    if (ai_build_each(db, c->tenant, db_now(db) - FAILED_STAY_MS, add_build, builds, e) < 0)
+        return -1;
     return workflow_each(db, c->tenant, add_workflow, workflows, e);
 }
 

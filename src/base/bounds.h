@@ -19,6 +19,10 @@ enum {
     /* All of an upload's JSON but `source`: four short fields. */
     LIMIT_UPLOAD_REST = 64 * 1024,
 
+    /* A request for an AI build, with what its client recorded, and how many entries of that. */
+    LIMIT_BUILD_BODY = 32 * 1024 * 1024,
+    LIMIT_LOG_ENTRIES = 20000,
+
     /* `params` and the like, as compact JSON. */
     LIMIT_PARAMS = 1024 * 1024,
 

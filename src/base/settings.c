@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum kind { KIND_PATH, KIND_ADDRESS, KIND_URL, KIND_CHOICE, KIND_HOSTS, KIND_INT };
+enum kind { KIND_PATH, KIND_ADDRESS, KIND_URL, KIND_TEXT, KIND_CHOICE, KIND_HOSTS, KIND_INT };
 
 struct row {
     const char *name;
@@ -34,6 +34,8 @@ struct row {
 #define PATH(name, initial, what)    TEXT_ROW(KIND_PATH, name, initial, what)
 #define ADDRESS(name, initial, what) TEXT_ROW(KIND_ADDRESS, name, initial, what)
 #define URL(name, initial, what)     TEXT_ROW(KIND_URL, name, initial, what)
+#define TEXT(name, initial, what)    TEXT_ROW(KIND_TEXT, name, initial, what)
+#define SECRET(name, initial, what)  TEXT_ROW(KIND_TEXT, name, initial, what)
 #define HOSTS(name, initial, what)   TEXT_ROW(KIND_HOSTS, name, initial, what)
 #define CHOICE(name, initial, choices, what) \
     { #name, KIND_CHOICE, offsetof(struct settings, name), initial, 0, 0, 0, choices, what },
@@ -458,6 +460,7 @@ static char *value_form(const struct row *r)
     case KIND_PATH: return mem_text("PATH");
     case KIND_ADDRESS: return mem_text("ADDR:PORT");
     case KIND_URL: return mem_text("URL");
+    case KIND_TEXT: return mem_text("TEXT");
     case KIND_CHOICE: return mem_text(r->choices);
     case KIND_HOSTS: return mem_text("LIST");
     case KIND_INT: return mem_text("N");

@@ -29,6 +29,8 @@ struct settings {
 #define ADDRESS(name, ...) char *name;
 #define URL(name, ...)     char *name;
 #define CHOICE(name, ...)  char *name;
+#define TEXT(name, ...)    char *name;
+#define SECRET(name, ...)  char *name;
 #define HOSTS(name, ...)   struct text_list name;
 #define INT(name, ...)     int64_t name;
 #include "base/settings.def"

@@ -13,6 +13,7 @@ static const struct group {
     const struct verb *verbs;
 } groups[] = {
     { "deploy", "Upload a folder of workflows and watch its build", deploy_verbs },
+    { "build", "Let the server write a workflow from a description", build_verbs },
     { "deployments", "Look at uploads, their builds and the builds' logs", deployments_verbs },
     { "workflows", "See what can be run", workflows_verbs },
     { "jobs", "Run workflows, watch and cancel the runs", jobs_verbs },

@@ -32,7 +32,7 @@ static int params_text(const char *given, struct buf *out, struct err *e)
     return 0;
 }
 
-static int read_params(const char *given, json_t **out, struct err *e)
+int read_params(const char *given, json_t **out, struct err *e)
 {
     scoped(buf_done) struct buf text = { 0 };
     scoped(json_decref) json_t *value = NULL;

@@ -19,6 +19,7 @@ struct options {
     const char *url;
     const char *entry, *description;
     const char *params, *start_url, *viewport, *nonce;
+    const char *action_log, *network_log;
     const char *status, *workflow, *job, *level;
     int64_t limit, timeout; /* 0: not given */
     bool auto_repair, wait, follow, headless, headed;
@@ -41,7 +42,7 @@ struct verb {
 };
 
 extern const struct verb deploy_verbs[], deployments_verbs[], workflows_verbs[], jobs_verbs[],
-    logs_verbs[], credentials_verbs[], profiles_verbs[];
+    logs_verbs[], credentials_verbs[], profiles_verbs[], build_verbs[];
 
 bool wants_json(const struct call *c);
 /* One JSON value on stdout; takes nothing. */
@@ -49,6 +50,9 @@ void print_json(const struct call *c, const json_t *value);
 
 /* Words for people about times in answers; NULL when there is none. */
 char *ago(const struct call *c, const json_t *object, const char *name);
+
+/* The object that --params gives: as typed, from @FILE, or from stdin for a dash. */
+must_use int read_params(const char *given, json_t **out, struct err *e);
 
 /* Adds a member unless its value is NULL. */
 void add_text(json_t *object, const char *name, const char *value);

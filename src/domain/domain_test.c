@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "domain/ai_build.h"
 #include "domain/credential.h"
 #include "domain/deployment.h"
 #include "domain/job.h"
@@ -612,6 +613,79 @@ static void a_master_key_is_kept_private(void **state)
     assert_int_equal(sealer_open(&w->env, nowhere, false, &s, &e), -1);
 }
 
+static void count_build(void *arg, const struct ai_build *b)
+{
+    (void)b;
+    ++*(int *)arg;
+}
+
+static void count_step(void *arg, int64_t seq, const struct ai_step *s)
+{
+    assert_int_equal(seq, ++*(int *)arg);
+    assert_string_equal(s->what, "Looked at the page");
+}
+
+static void ai_builds(struct world *w, struct db *db)
+{
+    scoped(err_clear) struct err e = { 0 };
+    scoped(json_decref) json_t *descriptions = json_pack("[s]", "List the lamps");
+    scoped(json_decref) json_t *params = json_object();
+    const struct ai_build_spec spec = { .tenant = w->tenant.text,
+                                        .descriptions = descriptions,
+                                        .initial_url = "http://127.0.0.1/",
+                                        .params = params,
+                                        .entry_point = "index.ts" };
+    const struct ai_step step = { .kind = "snapshot", .what = "Looked at the page", .ok = -1 };
+    const struct ai_usage usage = { .steps = 1 };
+    struct id first, second;
+    struct ai_task task = { 0 };
+    char status[24];
+    int n = 0;
+
+    assert_int_equal(ai_build_create(db, &spec, &first, &e), 0);
+    assert_int_equal(ai_build_create(db, &spec, &second, &e), 0);
+
+    /* one that waits is cancelled at once; another tenant's is unknown */
+    assert_int_equal(ai_build_cancel(db, w->other.text, second.text, status, &e), -1);
+    assert_int_equal(ai_build_cancel(db, w->tenant.text, second.text, status, &e), 1);
+    assert_int_equal(ai_build_cancel(db, w->tenant.text, second.text, status, &e), 0);
+    assert_string_equal(status, "failed");
+
+    /* claimed once an epoch; a step's state is what the next epoch goes on from */
+    assert_int_equal(ai_build_claim(db, 1, &task, &e), 1);
+    assert_string_equal(task.id.text, first.text);
+    assert_null(task.state);
+    ai_task_done(&task);
+    assert_int_equal(ai_build_claim(db, 1, &task, &e), 0);
+    assert_int_equal(ai_build_step(db, first.text, &step, "{\"n\":1}", &usage, &e), 1);
+    assert_int_equal(ai_build_step(db, first.text, &step, NULL, &usage, &e), 1);
+    assert_int_equal(ai_step_each(db, first.text, count_step, &n, &e), 0);
+    assert_int_equal(n, 2);
+    assert_int_equal(ai_build_claim(db, 2, &task, &e), 1);
+    assert_int_equal(json_int(task.state, "n", 0), 1);
+    assert_int_equal(task.usage.steps, 1);
+    ai_task_done(&task);
+
+    /* three times without a step is enough */
+    assert_int_equal(ai_build_claim(db, 3, &task, &e), 1);
+    ai_task_done(&task);
+    assert_int_equal(ai_build_claim(db, 4, &task, &e), 0);
+    assert_int_equal(ai_build_step(db, first.text, &step, NULL, &usage, &e), 0);
+
+    /* failed ones stay listed for a while */
+    n = 0;
+    assert_int_equal(ai_build_each(db, w->tenant.text, 0, count_build, &n, &e), 0);
+    assert_int_equal(n, 2);
+    n = 0;
+    assert_int_equal(ai_build_each(db, w->tenant.text, db_now(db) + 1, count_build, &n, &e), 0);
+    assert_int_equal(n, 0);
+}
+
+static void an_ai_build_goes_on_where_it_stopped(void **state)
+{
+    act(*state, ai_builds);
+}
+
 #define TOLD(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void)
@@ -637,6 +711,7 @@ int main(void)
         TOLD(logs_can_be_paged_filtered_and_expire),
         TOLD(a_repeated_request_hears_its_first_answer),
         TOLD(a_master_key_is_kept_private),
+        TOLD(an_ai_build_goes_on_where_it_stopped),
     };
     return cmocka_run_group_tests_name("domain", promises, NULL, NULL);
 }

@@ -40,10 +40,33 @@ struct building {
     struct bundle bundle;
     char *layer;
     char *staging;
+    struct trial_user trial; /* done is NULL: a deployment */
 };
 
 static void start_step(struct building *b, enum step step);
 static void fail_err(struct building *b, struct err *e, const char *doing);
+
+static void say(struct building *b, const char *stream, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void say(struct building *b, const char *stream, const char *format, ...)
+{
+    scoped(buf_done) struct buf text = { 0 };
+    va_list args;
+
+    va_start(args, format);
+    buf_vformat(&text, format, args);
+    va_end(args);
+    if (b->trial.done)
+        b->trial.said(b->trial.arg, stream, buf_str(&text));
+    else
+        build_say(&b->log, stream, "%s", buf_str(&text));
+}
+
+static bool is_trial(const struct building *b)
+{
+    return b->trial.done != NULL;
+}
 
 /* ---- verdicts ---- */
 
@@ -52,6 +75,7 @@ struct verdict {
     const char *why; /* it failed */
     bool again;      /* it is to be tried again */
     bool known;      /* the bundle was there before */
+    bool ours;       /* a fault of the server */
 };
 
 static int keep_verdict(struct db *db, void *arg, struct err *e)
@@ -79,13 +103,18 @@ static void settle(struct building *b, struct verdict *v)
     scoped(err_clear) struct err e = { 0 };
     msec_t took = clock_steady(store_env(b->engine->store)->clock) - b->started;
 
+    if (is_trial(b)) {
+        b->trial.done(b->trial.arg, v->why ? NULL : &b->bundle, v->why, v->ours);
+        builder_ended(b->builder, b);
+        return;
+    }
     b->log.phase = "result";
     if (v->again)
-        build_say(&b->log, "system", "The build will be tried again: %s", v->why);
+        say(b, "system", "The build will be tried again: %s", v->why);
     else if (v->why)
-        build_say(&b->log, "system", "The build failed after %lld ms: %s", (long long)took, v->why);
+        say(b, "system", "The build failed after %lld ms: %s", (long long)took, v->why);
     else
-        build_say(&b->log, "system", "Ready after %lld ms", (long long)took);
+        say(b, "system", "Ready after %lld ms", (long long)took);
     if (store_write(b->engine->store, keep_verdict, v, &e) < 0) {
         log_event(LOG_ERROR, "build.not_settled", F_TEXT("deployment", b->build.deployment.text),
                   F_TEXT("error", e.msg));
@@ -112,6 +141,10 @@ static void fail_ours(struct building *b, const char *why)
 {
     log_event(LOG_ERROR, "build.server_fault", F_TEXT("deployment", b->build.deployment.text),
               F_TEXT("step", step_names[b->step]), F_TEXT("error", why));
+    if (is_trial(b)) {
+        settle(b, &(struct verdict){ .b = b, .why = why, .ours = true });
+        return;
+    }
     if (b->build.tries < BUILD_TRIES) {
         settle(b, &(struct verdict){ .b = b, .why = why, .again = true });
         return;
@@ -196,12 +229,12 @@ static void need_layer(struct building *b)
     if (found < 0) {
         fail_err(b, &e, "look for the installed dependencies");
     } else if (found) {
-        build_say(&b->log, "system", "These dependencies are installed already");
+        say(b, "system", "These dependencies are installed already");
         start_step(b, DISCOVER);
     } else if (builder_claim(b->builder, b, CLAIM_LAYER, b->layer)) {
         start_step(b, INSTALL);
     } else {
-        build_say(&b->log, "system", "Another build is installing the same dependencies: waiting");
+        say(b, "system", "Another build is installing the same dependencies: waiting");
     }
 }
 
@@ -242,12 +275,12 @@ static void need_bundle(struct building *b)
     if (known < 0) {
         fail_err(b, &e, "look for the same content");
     } else if (known) {
-        build_say(&b->log, "system", "The same content was built before: its result is used");
+        say(b, "system", "The same content was built before: its result is used");
         ready(b, true);
     } else if (builder_claim(b->builder, b, CLAIM_CONTENT, claim)) {
         make_bundle(b);
     } else {
-        build_say(&b->log, "system", "Another build is making the same content: waiting");
+        say(b, "system", "Another build is making the same content: waiting");
     }
 }
 
@@ -269,7 +302,10 @@ static void after_prepare(struct building *b)
         fail_ours(b, "the prepared bundle was described without a key, an entry or a kind");
         return;
     }
-    need_bundle(b);
+    if (is_trial(b))
+        make_bundle(b); /* nothing but its own run will use it */
+    else
+        need_bundle(b);
 }
 
 static int keep_layer(struct db *db, void *arg, struct err *e)
@@ -316,7 +352,7 @@ static void after_discover(struct building *b)
     size_t i;
     const json_t *workflow;
     json_array_foreach(b->bundle.workflows, i, workflow)
-        build_say(&b->log, "system", "Found workflow \"%s\"", json_text(workflow, "name"));
+        say(b, "system", "Found workflow \"%s\"", json_text(workflow, "name"));
     ready(b, false);
 }
 
@@ -332,7 +368,7 @@ static void on_frame(void *arg, const char *type, const json_t *frame)
         const char *message = json_text(frame, "message");
         bool theirs = stream && (strcmp(stream, "stdout") == 0 || strcmp(stream, "stderr") == 0);
         if (message)
-            build_say(&b->log, theirs ? stream : "system", "%.*s", LIMIT_LOG_LINE, message);
+            say(b, theirs ? stream : "system", "%.*s", LIMIT_LOG_LINE, message);
     } else if (strcmp(type, "fail") == 0 || strcmp(type, results[b->step]) == 0) {
         json_decref(b->verdict);
         b->verdict = json_incref(json_shared(frame));
@@ -349,7 +385,7 @@ static void on_line(void *arg, const char *stream, const char *text)
         box_kill(b->box);
     }
     if (!b->loud)
-        build_say(&b->log, stream, "%s", text);
+        say(b, stream, "%s", text);
 }
 
 static int64_t step_memory(const struct settings *s, enum step step)
@@ -413,7 +449,7 @@ static void on_end(void *arg, const struct box_end *end)
 
     feed_free(take(b->input));
     feed_free(take(b->facts));
-    build_say(&b->log, "system", "done in %lld ms", (long long)took);
+    say(b, "system", "done in %lld ms", (long long)took);
     if (!b->verdict || b->loud || end->bad_frame) {
         fail_silent(b, end);
         return;
@@ -580,7 +616,7 @@ static void start_step(struct building *b, enum step step)
     b->step_started = clock_steady(store_env(b->engine->store)->clock);
     b->output = 0;
     json_decref(take(b->verdict));
-    build_say(&b->log, "system", "%s", says[step]);
+    say(b, "system", "%s", says[step]);
     if (planners[step](b, plan, &e) < 0) {
         fail_err(b, &e, "start a box");
         return;
@@ -605,7 +641,8 @@ static void first_step(void *arg)
     start_step(arg, PREPARE);
 }
 
-struct building *building_start(struct builder *builder, struct engine *e, struct build *claimed)
+struct building *building_start(struct builder *builder, struct engine *e, struct build *claimed,
+                                const struct trial_user *trial)
 {
     struct building *b = mem_new(sizeof *b);
 
@@ -613,6 +650,8 @@ struct building *building_start(struct builder *builder, struct engine *e, struc
     b->engine = e;
     b->build = *claimed;
     *claimed = (struct build){ 0 };
+    if (trial)
+        b->trial = *trial;
     b->log = (struct build_logger){ e->store, b->build.deployment, "prepare", 0 };
     b->started = clock_steady(store_env(e->store)->clock);
     log_event(LOG_INFO, "build.started", F_TEXT("deployment", b->build.deployment.text),

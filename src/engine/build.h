@@ -16,10 +16,26 @@
 
 struct building;
 
-/* Takes what `claimed` holds. */
-struct building *building_start(struct builder *b, struct engine *e, struct build *claimed);
+/* A build that is no deployment (yet): its words and its verdict go to whoever asked for it, and no
+ * row is touched. */
+struct trial_user {
+    void (*said)(void *arg, const char *stream, const char *text);
+    /* `bundle` (its contents may be taken; its blob is the user's to delete), or why there is none,
+     * and whether that is a fault of the server. */
+    void (*done)(void *arg, struct bundle *bundle, const char *why, bool ours);
+    void *arg;
+};
+
+/* Takes what `claimed` holds. `trial` is NULL for a deployment. */
+struct building *building_start(struct builder *b, struct engine *e, struct build *claimed,
+                                const struct trial_user *trial);
 /* Kills its box; the row stays as it is, for the next start. */
 void building_free(struct building *b);
+
+/* Starts a trial at once: it counts as a build under way, but waits for none. Takes what `what`
+ * holds. It ends with done(), or is dropped. */
+struct building *builder_try(struct builder *b, struct build *what, const struct trial_user *user);
+void builder_drop(struct builder *b, struct building *trial);
 
 /* ---- the builder, to its builds ---- */
 

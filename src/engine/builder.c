@@ -65,6 +65,16 @@ static int claim(struct db *db, void *arg, struct err *e)
     return c->found < 0 ? -1 : 0;
 }
 
+static struct building *begin(struct builder *b, struct build *what, const struct trial_user *trial)
+{
+    struct place *p = mem_new(sizeof *p);
+
+    p->next = b->places;
+    b->places = p;
+    b->n++;
+    return p->building = building_start(b, b->engine, what, trial);
+}
+
 void builder_wake(struct builder *b)
 {
     while (b->n < b->engine->settings->build_workers && !b->engine->draining) {
@@ -76,13 +86,14 @@ void builder_wake(struct builder *b)
         }
         if (!c.found)
             break;
-        struct place *p = mem_new(sizeof *p);
-        p->next = b->places;
-        b->places = p;
-        b->n++;
-        p->building = building_start(b, b->engine, &c.build);
+        (void)begin(b, &c.build, NULL);
     }
     engine_note_builds(b->engine, b->n);
+}
+
+struct building *builder_try(struct builder *b, struct build *what, const struct trial_user *user)
+{
+    return begin(b, what, user);
 }
 
 static struct place *place_of(struct builder *b, const struct building *which)
@@ -114,6 +125,11 @@ void builder_ended(struct builder *b, struct building *which)
     b->n--;
     place_free(p);
     loop_post(b->engine->loop, wake, b);
+}
+
+void builder_drop(struct builder *b, struct building *trial)
+{
+    builder_ended(b, trial);
 }
 
 bool builder_claim(struct builder *b, struct building *which, enum build_claim kind,

@@ -28,6 +28,9 @@ struct dispatcher {
     int failures;        /* in a row */
     bool working;        /* inside dispatch(): callbacks ask for another round */
     bool again;
+    struct guest *guests; /* those that wait, the first first */
+    int inside;           /* and how many are in */
+    bool guest_turn;      /* a job came last: guests and jobs alternate where both wait */
 };
 
 static void dispatch(struct dispatcher *d);
@@ -243,7 +246,7 @@ static void on_ended(void *arg, struct slot *s, const char *why)
 static struct slot *start(struct dispatcher *d, const char *layer)
 {
     scoped(err_clear) struct err e = { 0 };
-    const struct slot_user user = { on_ready, on_outcome, on_ended, d };
+    const struct slot_user user = { on_ready, on_outcome, on_ended, d, NULL };
     struct slot *s = NULL;
 
     if (slot_start(d->engine, layer, &user, &s, &e) < 0) {
@@ -281,20 +284,66 @@ static int next_job(struct db *db, void *arg, struct err *e)
     return n->found < 0 ? -1 : 0;
 }
 
+/* The first guest comes in. */
+static bool admit(struct dispatcher *d)
+{
+    struct guest *g = d->guests;
+
+    if (!g)
+        return false;
+    d->guests = g->next;
+    g->state = GUEST_INSIDE;
+    d->inside++;
+    d->guest_turn = false;
+    g->come(g->arg);
+    return true;
+}
+
+void dispatcher_visit(struct dispatcher *d, struct guest *g)
+{
+    struct guest **at = &d->guests;
+
+    while (*at)
+        at = &(*at)->next;
+    *at = g;
+    g->next = NULL;
+    g->state = GUEST_WAITING;
+    dispatch(d);
+}
+
+void dispatcher_leave(struct dispatcher *d, struct guest *g)
+{
+    enum guest_state was = g->state;
+
+    g->state = GUEST_OUTSIDE;
+    if (was == GUEST_WAITING) {
+        struct guest **at = &d->guests;
+        while (*at != g)
+            at = &(*at)->next;
+        *at = g->next;
+    } else if (was == GUEST_INSIDE) {
+        d->inside--;
+        dispatch(d);
+    }
+}
+
 /* One waiting job gets its slot: true when there may be more to do. */
 static bool place_one(struct dispatcher *d)
 {
     scoped(err_clear) struct err e = { 0 };
     struct next next = { 0 };
 
-    if (count(d, true) >= d->slots || d->retry)
+    if (count(d, true) + d->inside >= d->slots || d->retry)
         return false;
+    if (d->guest_turn && admit(d))
+        return true;
     if (store_read(d->engine->store, next_job, &next, &e) < 0) {
         log_event(LOG_ERROR, "job.next_failed", F_TEXT("error", e.msg));
         return false;
     }
     if (!next.found)
-        return false;
+        return admit(d);
+    d->guest_turn = true;
 
     mem_free(d->warm_layer);
     d->warm_layer = mem_text(next.run.layer);

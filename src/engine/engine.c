@@ -32,6 +32,42 @@ static void wake_cancel(void *arg)
     dispatcher_cancel(e->dispatcher);
 }
 
+static void wake_agents(void *arg)
+{
+    struct engine *e = arg;
+
+    agents_wake(e->agents);
+}
+
+static void wake_agents_cancel(void *arg)
+{
+    struct engine *e = arg;
+
+    agents_cancel(e->agents);
+}
+
+struct deployed {
+    struct engine *engine;
+    char *id;
+};
+
+static void tell_deployed(void *arg)
+{
+    struct deployed *d = arg;
+
+    agents_deployed(d->engine->agents, d->id);
+    mem_free(d->id);
+    mem_free(d);
+}
+
+static void post_deployed(struct engine *e, const char *id)
+{
+    struct deployed *d = mem_new(sizeof *d);
+
+    *d = (struct deployed){ e, mem_text(id) };
+    loop_post(e->loop, tell_deployed, d);
+}
+
 static void on_change(void *arg, const char *topic)
 {
     struct engine *e = arg;
@@ -42,6 +78,17 @@ static void on_change(void *arg, const char *topic)
         loop_post(e->loop, wake_dispatcher, e);
     else if (strcmp(topic, "cancel") == 0)
         loop_post(e->loop, wake_cancel, e);
+    else if (strcmp(topic, "ai_builds") == 0)
+        loop_post(e->loop, wake_agents, e);
+    else if (strcmp(topic, "ai_cancel") == 0)
+        loop_post(e->loop, wake_agents_cancel, e);
+    else if (strncmp(topic, "deployment/", 11) == 0)
+        post_deployed(e, topic + 11);
+}
+
+bool engine_has_model(const struct settings *s)
+{
+    return strcmp(s->model_provider, "none") != 0 && s->model;
 }
 
 struct engine_state engine_state(struct engine *e)
@@ -121,15 +168,18 @@ static void *run(void *arg)
     spawner_attach(e->with.spawner, e->loop);
     e->builder = builder_new(e);
     e->dispatcher = dispatcher_new(e);
+    e->agents = agents_new(e);
     if (e->with.egress)
         egress_attach(e->with.egress, e->loop, on_refused, e);
     e->sweeper = sweeper_new(e);
     builder_wake(e->builder);
     dispatcher_wake(e->dispatcher);
+    agents_wake(e->agents);
     loop_run(e->loop);
     if (e->with.egress) /* it and the spawner outlive the loop */
         egress_attach(e->with.egress, NULL, NULL, NULL);
     sweeper_free(e->sweeper);
+    agents_free(e->agents); /* before those that it borrows from */
     dispatcher_free(e->dispatcher);
     builder_free(e->builder);
     spawner_attach(e->with.spawner, NULL);

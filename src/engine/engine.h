@@ -34,6 +34,9 @@ void engine_drain(struct engine *e);
 /* Ends everything. Builds under way are taken up again at the next start. */
 void engine_stop(struct engine *e);
 
+/* Whether there is a model that can write workflows. */
+bool engine_has_model(const struct settings *s);
+
 /* For answers and metrics, from any thread. */
 struct engine_state {
     int slots, busy, ready; /* boxes for jobs: at most, running one, waiting for one */

@@ -12,6 +12,7 @@
 
 struct builder;
 struct dispatcher;
+struct agents;
 struct sweeper;
 
 struct engine {
@@ -23,6 +24,7 @@ struct engine {
     bool draining;
     struct builder *builder;
     struct dispatcher *dispatcher;
+    struct agents *agents;
     struct sweeper *sweeper;
 
     pthread_t thread;
@@ -42,6 +44,25 @@ void dispatcher_cancel(struct dispatcher *d); /* somebody asked for the end of a
 void dispatcher_refused(struct dispatcher *d, const struct egress_refusal *what);
 void dispatcher_drain(struct dispatcher *d);
 void dispatcher_free(struct dispatcher *d);
+
+/* Whoever runs a box like a job's for another reason takes a place among the jobs: it waits its turn,
+ * between jobs, and gives the place back. come() must not wait, and may start a slot. */
+enum guest_state { GUEST_OUTSIDE, GUEST_WAITING, GUEST_INSIDE };
+struct guest {
+    void (*come)(void *arg);
+    void *arg;
+    enum guest_state state;
+    struct guest *next;
+};
+void dispatcher_visit(struct dispatcher *d, struct guest *g);
+void dispatcher_leave(struct dispatcher *d, struct guest *g); /* whatever its state */
+
+/* AI builds. */
+struct agents *agents_new(struct engine *e);
+void agents_wake(struct agents *a);   /* there may be a build to take up */
+void agents_cancel(struct agents *a); /* somebody asked for the end of one */
+void agents_deployed(struct agents *a, const char *deployment); /* it is ready, or failed */
+void agents_free(struct agents *a);
 
 struct sweeper *sweeper_new(struct engine *e);
 void sweeper_free(struct sweeper *s);

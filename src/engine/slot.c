@@ -29,6 +29,14 @@ struct slot {
     char *trouble; /* why it could not get ready, in its own words */
 };
 
+static void say(struct slot *s, const char *level, const char *text)
+{
+    if (s->user.said)
+        s->user.said(s->user.arg, level, text);
+    else
+        job_say(&s->log, level, text);
+}
+
 /* ---- outcomes ---- */
 
 static void tell_outcome(struct slot *s, const struct slot_outcome *o)
@@ -139,7 +147,7 @@ static void on_log(struct slot *s, const json_t *frame)
     scoped(mem_free) char *text = bounded(message, LIMIT_LOG_LINE);
 
     if (text)
-        job_say(&s->log, known ? level : "info", text);
+        say(s, known ? level : "info", text);
 }
 
 static void on_phase(struct slot *s, const json_t *frame)
@@ -153,7 +161,7 @@ static void on_phase(struct slot *s, const json_t *frame)
 
     for (size_t i = 0; name && i < n_items(said); i++) {
         if (strcmp(name, said[i][0]) == 0)
-            job_say(&s->log, "info", said[i][1]);
+            say(s, "info", said[i][1]);
     }
 }
 
@@ -192,7 +200,7 @@ static void on_line(void *arg, const char *stream, const char *text)
     struct slot *s = arg;
 
     if (s->state == SLOT_RUNNING)
-        job_say(&s->log, strcmp(stream, "stderr") == 0 ? "error" : "info", text);
+        say(s, strcmp(stream, "stderr") == 0 ? "error" : "info", text);
     else
         log_event(LOG_DEBUG, "slot.said", F_TEXT("stream", stream), F_TEXT("text", text));
 }
@@ -216,8 +224,7 @@ static void on_end(void *arg, const struct box_end *end)
     s->user.ended(s->user.arg, s, why);
 }
 
-int slot_start(struct engine *e, const char *layer, const struct slot_user *user, struct slot **out,
-               struct err *err)
+struct plan *slot_plan(struct engine *e, const char *name)
 {
     const struct plan_limits limits = {
         .net = e->with.egress ? PLAN_NET_CAGE : PLAN_NET_HOST,
@@ -226,8 +233,17 @@ int slot_start(struct engine *e, const char *layer, const struct slot_user *user
         .work_mib = (int)e->settings->job_disk_mib,
         .browser = true,
     };
+    struct plan *plan = plan_new(name, &limits);
+
+    plan_env_runtime(plan);
+    return plan;
+}
+
+int slot_start(struct engine *e, const char *layer, const struct slot_user *user, struct slot **out,
+               struct err *err)
+{
     static const struct box_user callbacks = { on_frame, on_line, on_end, NULL };
-    scoped(plan_free) struct plan *plan = plan_new("job", &limits);
+    scoped(plan_free) struct plan *plan = slot_plan(e, "job");
     scoped(slot_free) struct slot *s = mem_new(sizeof *s);
     struct box_user box_user = callbacks;
     int read_end;
@@ -236,7 +252,6 @@ int slot_start(struct engine *e, const char *layer, const struct slot_user *user
     s->user = *user;
     s->layer = mem_text(layer);
     s->started = clock_steady(store_env(e->store)->clock);
-    plan_env_runtime(plan);
     plan_arg(plan, PLAN_NODE);
     plan_arg(plan, PLAN_RUNNER "/slot.mjs");
     if (layer) {

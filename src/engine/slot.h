@@ -29,7 +29,12 @@ struct slot_user {
     /* Its processes are gone; free it. `why` (no outcome was told, no job was in it) or NULL. */
     void (*ended)(void *arg, struct slot *s, const char *why);
     void *arg;
+    /* What the job in it says; NULL: that goes to the job's log. */
+    void (*said)(void *arg, const char *level, const char *text);
 };
+
+/* The walls around whatever drives a browser: a job, and the hands of an AI build. */
+struct plan *slot_plan(struct engine *e, const char *name);
 
 /* `layer` (a digest, or NULL) decides which dependencies jobs in it find. */
 must_use int slot_start(struct engine *e, const char *layer, const struct slot_user *user,

@@ -43,6 +43,7 @@ struct hierarchy {
     int version; /* 0: none */
     char *ours;  /* the group whose children are boxes; NULL: `why` not */
     char *why;
+    const char *controller; /* version 2: what its children need to have enabled */
 };
 
 /* A group that the kernel did not let go of yet. */
@@ -251,6 +252,7 @@ static void open_v2(struct hierarchy *h, const char *mount, const char *own, con
     scoped(mem_free) char *enable = mem_format("+%s", controller);
 
     h->version = 2;
+    h->controller = controller;
     if (!has_controller(mount, controller)) {
         h->why = mem_format("the kernel offers no %s controller", controller);
         return;
@@ -389,6 +391,22 @@ static int set_limit(enum cgroup_kind kind, int version, const char *dir,
     abort();
 }
 
+/* A server that was killed leaves a spawner that ends a little later than its successor begins, and
+ * takes the group of both with it: then it is made again. */
+static int make_child(const struct hierarchy *h, const char *dir)
+{
+    if (mkdir(dir, 0755) == 0 || errno == EEXIST)
+        return 0;
+    if (errno != ENOENT || make_own(h->ours) < 0)
+        return -1;
+    if (h->version == 2) {
+        scoped(mem_free) char *enable = mem_format("+%s", h->controller);
+        if (write_text(h->ours, "cgroup.subtree_control", enable) < 0)
+            return -1;
+    }
+    return mkdir(dir, 0755) < 0 && errno != EEXIST ? -1 : 0;
+}
+
 int cgroup_make(struct cgroups *all, const char *box, const struct plan_limits *limits,
                 struct cgroup *out)
 {
@@ -399,7 +417,7 @@ int cgroup_make(struct cgroups *all, const char *box, const struct plan_limits *
         if (!h->ours)
             continue;
         g.dirs[kind] = mem_format("%s/%s", h->ours, box);
-        if ((mkdir(g.dirs[kind], 0755) < 0 && errno != EEXIST) ||
+        if (make_child(h, g.dirs[kind]) < 0 ||
             set_limit(kind, h->version, g.dirs[kind], limits) < 0) {
             int err_no = errno;
             cgroup_remove(all, &g);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Input checked against the JSON Schema of its route, with issues in the words of Zod 3, which is
- * what clients of this API know. All issues of a request are found at once.
+ * Values checked against a JSON Schema, with issues in the words of Zod 3, which is what clients of
+ * this API know. All issues of a value are found at once. Keywords that are not known here, and
+ * patterns that PCRE cannot read, check nothing.
  *
  * Beside the standard keywords a schema may say in its own words what a rule that spans several
  * fields means: "$message" (in a member of allOf), "$anyOf", "$dependent".
  */
-#ifndef API_SCHEMA_H
-#define API_SCHEMA_H
+#ifndef BASE_SCHEMA_H
+#define BASE_SCHEMA_H
 
 #include "base/json.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/schema.h"
+#include "base/schema.h"
 
 #include "base/id.h"
 
@@ -7,7 +7,6 @@
 #include <math.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
-#include <stdlib.h>
 
 /* Where a check stands: the path so far, and where issues go (NULL: only whether it is valid). */
 struct check {
@@ -153,12 +152,12 @@ static bool matches(const char *pattern, const char *text)
                                    PCRE2_UTF | PCRE2_DOLLAR_ENDONLY, &code, &where, NULL);
 
     if (!re)
-        abort(); /* a pattern of our own route table */
+        return true; /* an author's, in another dialect */
     pcre2_match_data *found = pcre2_match_data_create_from_pattern(re, NULL);
     int n = pcre2_match(re, (PCRE2_SPTR)text, strlen(text), 0, 0, found, NULL);
     pcre2_match_data_free(found);
     pcre2_code_free(re);
-    return n > 0;
+    return n != PCRE2_ERROR_NOMATCH; /* one that takes too many steps is not the text's fault */
 }
 
 static void invalid_string(struct check *c, const char *validation, const char *message)

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Whole builds, by both protocols: a sentence goes in, and what comes out runs. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { asked, built, byConversation, ended, notBuilt, siteOf, stage, start, story } from "../support/ai.mjs";
+import { MODEL_KEY } from "../support/model.mjs";
+
+/** The turns of a transcript with others put in before its `write_file`. */
+const withFirst = (turns, ...others) => {
+    const at = turns.findIndex(({ calls }) => calls.tool === "write_file");
+    return turns.toSpliced(at, 0, ...others);
+};
+
+for (const provider of ["anthropic", "openai"]) {
+    describe(provider, { concurrency: 1 }, () => {
+        let s;
+        const cleanups = [];
+        before(async () => (s = await stage({ after: (cleanup) => cleanups.push(cleanup) }, provider)));
+        after(async () => {
+            for (const cleanup of cleanups) await cleanup();
+        });
+        const clean = () => assert.deepEqual(s.model.faults.splice(0), []);
+
+        test("a build succeeds, tells its story, and its workflow runs on what the build never saw", async (t) => {
+            const it = await siteOf(t, "search");
+            s.model.play(byConversation(it.turns));
+            const build = await built(s.tenant, asked(it));
+            clean();
+
+            assert.equal(build.workflow_name, "search-books");
+            assert.equal(build.error, null);
+            assert.ok(build.summary.length > 10);
+            assert.ok(build.attempted_steps.length >= it.turns.length, story(build));
+            for (const step of build.attempted_steps) assert.ok(step.action.length > 3, story(build));
+            assert.ok(build.details.tokens_in > 0 && build.details.tokens_out > 0, JSON.stringify(build.details));
+
+            it.running.reseed(9);
+            const params = { query: "harbour" };
+            assert.deepEqual(await s.tenant.result("search-books", params), it.site.expected(it.running.data, params));
+            const { deployed_workflows: workflows } = await s.tenant.ok("workflows/list", {});
+            assert.deepEqual(workflows.map(({ name }) => name), ["search-books"]);
+        });
+
+        test("a wrong selector is seen by the model, which repairs it", async (t) => {
+            const it = await siteOf(t, "popup");
+            const good = it.turns.find(({ calls }) => calls.tool === "write_file").calls.input.content;
+            const wrong = good.replace("Details of ${invoice}", "Particulars of ${invoice}").replace(
+                "const [details]",
+                "page.setDefaultTimeout(1500);\n        const [details]",
+            );
+            s.model.play(
+                byConversation([
+                    it.turns[0],
+                    { calls: { tool: "write_file", input: { path: "index.ts", content: wrong } } },
+                    { calls: { tool: "run_workflow", input: { params: it.site.params } } },
+                    ...it.turns.slice(2),
+                ]),
+            );
+            const build = await built(s.tenant, asked(it));
+            clean();
+            assert.match(story(build), /index\.ts:\d+|Particulars/);
+            assert.ok(build.attempted_steps.some(({ ok }) => ok === false), story(build));
+            assert.deepEqual(await s.tenant.result(build.workflow_name, { invoice: "INV-5" }), it.site.expected(it.running.data, { invoice: "INV-5" }));
+        });
+
+        test("work that spreads over pages is built", async (t) => {
+            const it = await siteOf(t, "nav");
+            s.model.play(byConversation(it.turns));
+            const build = await built(s.tenant, asked(it));
+            clean();
+            const params = { department: "Garden", section: "Seeds", article: "Tomato" };
+            assert.deepEqual(await s.tenant.result(build.workflow_name, params), it.site.expected(it.running.data, params));
+        });
+
+        test("a login by name of credential: their values reach the page, and nothing that is told", async (t) => {
+            const it = await siteOf(t, "login");
+            for (const [name, value] of Object.entries(it.site.credentials)) await s.tenant.ok("credentials/create", { name, value });
+            s.model.secrets = Object.values(it.site.credentials);
+            // What was typed is asked back in every way that a page allows.
+            const peek = `await page.goBack(); const f = page.getByLabel("Password"); if (await f.count()) { await fillCredential(f, "portal_password"); console.log(await f.inputValue()); return [await f.inputValue(), Buffer.from(await f.inputValue()).toString("base64")]; }`;
+            s.model.play(byConversation(withFirst(it.turns, { calls: { tool: "act", input: { code: peek, why: "I ask for what I may not know" } } })));
+            const build = await built(s.tenant, asked(it));
+            clean();
+            for (const secret of [...s.model.secrets, MODEL_KEY]) {
+                assert.ok(!JSON.stringify(build).includes(secret), "a secret is in the build's status");
+                assert.ok(!s.server.lastWords.includes(secret), "a secret is in the server's log");
+            }
+            assert.deepEqual(await s.tenant.result(build.workflow_name, { status: "returned" }), it.site.expected(it.running.data, { status: "returned" }));
+        });
+
+        test("two calls in one turn are both answered", async (t) => {
+            const it = await siteOf(t, "late");
+            const twice = { text: "Both.", calls: [{ tool: "snapshot", input: {} }, { tool: "network", input: {} }] };
+            s.model.play(byConversation([twice, ...it.turns.slice(1)]));
+            await built(s.tenant, asked(it));
+            clean();
+        });
+
+        test("turns that are no turns are survived: garbage, nothing, arguments that are not JSON, unknown tools", async (t) => {
+            const it = await siteOf(t, "frame");
+            const odd = [{ fail: "garbage" }, { fail: "500" }, { fail: "drop" }, { fail: "empty" }];
+            let n = 0;
+            const play = byConversation(withFirst(it.turns, { calls: { tool: "act", raw: '{"code": "retu' } }, { calls: { tool: "fly", input: {} } }));
+            s.model.play((request) => odd[n++] ?? play(request));
+            const build = await ended(s.tenant, await start(s.tenant, asked(it)));
+            // A call of a tool that is not there comes back in the conversation: that request is the model's own fault.
+            assert.deepEqual(s.model.faults.splice(0).filter((each) => !/no tool fly/.test(each)), []);
+            assert.ok(["ready", "failed"].includes(build.status));
+        });
+
+        test("429 with Retry-After is heeded, and 529 is tried again", async (t) => {
+            const it = await siteOf(t, "choice");
+            const late = [{ fail: "429", after: 2 }, { fail: "529" }];
+            const times = [];
+            const play = byConversation(it.turns);
+            s.model.play((request) => {
+                times.push(performance.now());
+                return late[times.length - 1] ?? play(request);
+            });
+            await built(s.tenant, asked(it));
+            clean();
+            assert.ok(times[1] - times[0] >= 1900, `asked again after ${times[1] - times[0]} ms`);
+        });
+
+        test("a finish that is not proven is sent back", async (t) => {
+            const it = await siteOf(t, "late");
+            const empty = `import { workflow, z } from "impresario";
+export default workflow("share-price", { input: z.object({ symbol: z.string() }), output: z.object({ symbol: z.string(), price: z.number(), change: z.number() }) },
+    async () => ({ symbol: 1 }) as any);`;
+            const finish = it.turns.at(-1);
+            s.model.play(byConversation([{ calls: { tool: "write_file", input: { path: "index.ts", content: empty } } }, finish, ...it.turns]));
+            const build = await built(s.tenant, asked(it));
+            clean();
+            assert.deepEqual(await s.tenant.result(build.workflow_name, { symbol: "ALFA" }), it.site.expected(it.running.data, { symbol: "ALFA" }));
+        });
+
+        test("giving up fails the build with the model's reason", async (t) => {
+            const it = await siteOf(t, "table");
+            s.model.play([{ calls: { tool: "give_up", input: { reason: "The page asks for a captcha." } } }]);
+            const build = await notBuilt(s.tenant, asked(it));
+            clean();
+            assert.match(build.error, /captcha/);
+        });
+
+        test("a request that the provider refuses ends the build with its words, and without the key", async (t) => {
+            const it = await siteOf(t, "table");
+            s.model.play(() => ({ fail: "400", message: "model scripted-1 is not served here" }));
+            const build = await notBuilt(s.tenant, asked(it));
+            assert.match(build.error, /not served here/);
+            assert.ok(!build.error.includes(MODEL_KEY));
+        });
+    });
+}
