@@ -46,14 +46,12 @@ export async function actionLogOf({ site, running }) {
 
 /**
  * Turns that go on where the conversation stands, not where the script stood: a server that starts again
- * asks again what it had asked.
+ * asks again what it had asked. A model whose last call was lost with the server makes it again.
  */
 export const byConversation =
     (turns) =>
     ({ body }) =>
-        turns[body.messages.filter(({ role }) => role === "assistant").length] ?? {
-            text: "There is nothing left to say.",
-        };
+        turns[body.messages.filter(({ role }) => role === "assistant").length] ?? turns.at(-1);
 
 export async function start(tenant, body) {
     const { build_id: id, status } = await tenant.ok("workflows/build", body);
