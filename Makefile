@@ -3,7 +3,7 @@
 
 BUILD := build
 
-.PHONY: help setup build run test test-unit test-runner test-system check lint format asan tsan clang docs clean bench-agent
+.PHONY: help setup build run test test-unit test-runner test-system check lint format asan asan-unit tsan clang docs clean bench-agent
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ clang: setup ## The unit tests, built by clang
 
 asan: setup ## Every test, under the address and undefined sanitizers
 	@tools/build build-asan -Db_sanitize=address,undefined -Db_lundef=false && tools/test build-asan
+
+asan-unit: setup ## The unit tests, under the address and undefined sanitizers
+	@tools/build build-asan -Db_sanitize=address,undefined -Db_lundef=false && tools/test build-asan unit
 
 tsan: setup ## The system tests, under the thread sanitizer
 	@tools/build build-tsan -Db_sanitize=thread -Db_lundef=false && tools/test build-tsan system
