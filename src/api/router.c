@@ -9,8 +9,8 @@
  */
 #include "api/errors.h"
 #include "api/request.h"
-#include "base/schema.h"
 #include "api/system.h"
+#include "base/schema.h"
 
 #include "base/bounds.h"
 #include "base/log.h"

@@ -35,7 +35,7 @@ void agent_cancel(struct agent *a);
 /* ---- the queue, to its agents ---- */
 
 /* It has ended: it will be freed soon. */
-void agents_ended(struct agents *owner, struct agent *a);
+void agents_ended(struct agents *owner, struct agent *which);
 /* Runs fn(arg) on a thread that may wait. */
 void agents_run(struct agents *owner, void (*fn)(void *arg), void *arg);
 

@@ -400,6 +400,6 @@ bool slot_refused(struct slot *s, const struct egress_refusal *what)
         "A connection to %s was refused: %s. The operator of the server can allow it with "
         "egress_allow",
         what->target, what->reason);
-    job_say(&s->log, "warn", text);
+    say(s, "warn", text);
     return true;
 }

@@ -311,6 +311,8 @@ static void remove_leftovers(struct cgroups *all)
     }
 }
 
+/* Takes `dir`. */
+/* NOLINTNEXTLINE(readability-non-const-parameter) */
 static void remove_group(struct cgroups *all, char *dir)
 {
     struct leftover *l = mem_new(sizeof *l);

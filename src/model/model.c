@@ -241,8 +241,12 @@ static char *words_of(const struct model_config *config, const json_t *answer, c
             buf_text(&out, "[redacted]");
             said += key;
         } else {
-            char c = *said++;
-            buf_char(&out, (unsigned char)c < 0x20 || (unsigned char)c >= 0x7f ? ' ' : c);
+            bool plain = *said >= 0x20 && *said < 0x7f;
+            if (plain)
+                buf_char(&out, *said);
+            else
+                buf_char(&out, ' ');
+            said++;
         }
     }
     return buf_take(&out);
