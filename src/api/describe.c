@@ -8,10 +8,6 @@
 
 #include <stdlib.h>
 
-static const struct route *const tables[] = { deployment_routes, workflow_routes,   job_routes,
-                                              log_routes,        credential_routes, profile_routes,
-                                              telemetry_routes,  build_routes };
-
 static const json_t *row_of(const json_t *rows, const char *path)
 {
     size_t i;
@@ -74,8 +70,8 @@ char *api_openapi(void)
         "The Libretto Cloud API, served from one's own machine", "components", "securitySchemes",
         "key", "type", "apiKey", "in", "header", "name", "x-api-key", "paths", paths);
 
-    for (size_t t = 0; t < n_items(tables); t++) {
-        for (const struct route *r = tables[t]; r->kind != ROUTE_END; r++)
+    for (size_t t = 0; t < ROUTE_TABLES; t++) {
+        for (const struct route *r = route_tables[t]; r->kind != ROUTE_END; r++)
             json_object_set_new(paths, r->path,
                                 json_pack("{s:o}", "post", operation(r, row_of(rows, r->path))));
     }
@@ -168,8 +164,8 @@ char *api_markdown(void)
         "Requests are `POST` with a body `{\"json\": <input>}` and a key in `x-api-key`; answers "
         "are\n`{\"json\": <output>}`, faults `{\"json\": {\"defined\": false, \"code\", \"status\", "
         "\"message\", \"data\"}}`.\n\n");
-    for (size_t t = 0; t < n_items(tables); t++) {
-        for (const struct route *r = tables[t]; r->kind != ROUTE_END; r++) {
+    for (size_t t = 0; t < ROUTE_TABLES; t++) {
+        for (const struct route *r = route_tables[t]; r->kind != ROUTE_END; r++) {
             const json_t *row = row_of(rows, r->path);
             buf_format(&out, "## %s\n\nInput:\n\n", r->path);
             fields(json_object_get(row, "input"), &out);

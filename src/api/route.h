@@ -57,6 +57,9 @@ struct route {
 extern const struct route deployment_routes[], workflow_routes[], job_routes[], log_routes[],
     build_routes[], credential_routes[], profile_routes[], telemetry_routes[];
 
+enum { ROUTE_TABLES = 8 };
+extern const struct route *const route_tables[ROUTE_TABLES]; /* all of them */
+
 /* Answers that several routes share. */
 json_t *success(const char *message);
 

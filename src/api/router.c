@@ -25,14 +25,15 @@
 
 /* ---- the table ---- */
 
-static const struct route *const tables[] = { deployment_routes, workflow_routes,   job_routes,
-                                              log_routes,        credential_routes, profile_routes,
-                                              telemetry_routes,  build_routes };
+const struct route *const route_tables[ROUTE_TABLES] = { deployment_routes, workflow_routes,
+                                                         job_routes,        log_routes,
+                                                         credential_routes, profile_routes,
+                                                         telemetry_routes,  build_routes };
 
 static const struct route *route_of(const char *path)
 {
-    for (size_t t = 0; t < n_items(tables); t++) {
-        for (const struct route *r = tables[t]; r->kind != ROUTE_END; r++) {
+    for (size_t t = 0; t < ROUTE_TABLES; t++) {
+        for (const struct route *r = route_tables[t]; r->kind != ROUTE_END; r++) {
             if (strcmp(r->path, path) == 0)
                 return r;
         }
