@@ -10,6 +10,7 @@
 #include "artifact/intake.h"
 #include "base/loop.h"
 #include "base/pool.h"
+#include "domain/key.h"
 
 #include <stdatomic.h>
 
@@ -30,6 +31,7 @@ struct api {
     size_t n_entries;
     struct pool *disk; /* makes uploads durable */
     struct waiting *waiting;
+    struct rates *rates; /* of keys; event thread */
     atomic_bool draining;
     _Atomic uint64_t answered[6]; /* by status / 100 */
 };
@@ -38,8 +40,9 @@ struct request {
     struct api *api;
     struct http_req *http;
     const struct entry *entry;
-    struct id tenant;
-    char id[65]; /* X-Request-Id */
+    struct key_owner owner; /* whose key it came with */
+    char id[65];            /* X-Request-Id */
+    int retry_after;        /* seconds; 0: what the fault says */
     char *idempotency_key;
 
     struct envelope *envelope; /* uploads only, as are the next two */

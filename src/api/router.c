@@ -8,13 +8,13 @@
  * answered from there once they are durable. Nothing on the event thread waits for the disk.
  */
 #include "api/errors.h"
+#include "api/rates.h"
 #include "api/request.h"
 #include "api/system.h"
 #include "base/schema.h"
 
 #include "base/bounds.h"
 #include "base/log.h"
-#include "domain/key.h"
 #include "domain/repeat.h"
 
 #include "routes_text.h"
@@ -177,7 +177,8 @@ static void fail_with(struct request *r, const struct err *e, const char *allow)
     if (error_status(e->code) == 500)
         log_event(LOG_ERROR, "http.fault", F_TEXT("request", r->id),
                   F_TEXT("route", r->entry ? r->entry->path : NULL), F_TEXT("error", e->msg));
-    reply(r, error_status(e->code), &body, error_retry_after(e->code), allow);
+    reply(r, error_status(e->code), &body,
+          r->retry_after ? r->retry_after : error_retry_after(e->code), allow);
 }
 
 void request_fail(struct request *r, const struct err *e)
@@ -220,7 +221,21 @@ static int check_key(struct db *db, void *arg, struct err *e)
 
     if (!key && bearer && strncasecmp(bearer, "bearer ", 7) == 0)
         key = bearer + 7;
-    return key_check(db, key ? key : "", &r->tenant, e);
+    return key_check(db, key ? key : "", &r->owner, e);
+}
+
+static int check_rate(struct request *r, struct err *e)
+{
+    const struct clock *clock = store_env(r->api->with.store)->clock;
+    msec_t wait = rates_take(r->api->rates, &r->owner.key, clock_steady(clock));
+
+    if (wait == 0)
+        return 0;
+    r->retry_after = (int)((wait + 999) / 1000);
+    return err_set(e, ERR_LIMIT,
+                   "Too many requests: this key may make %lld a second. Wait as long as "
+                   "Retry-After says",
+                   (long long)r->api->with.settings->key_rate);
 }
 
 static bool is_public(const struct entry *entry)
@@ -268,7 +283,8 @@ static int check_head(struct request *r, struct err *e)
 {
     const char *key = http_header(r->http, "idempotency-key");
 
-    if (!is_public(r->entry) && store_read(r->api->with.store, check_key, r, e) < 0)
+    if (!is_public(r->entry) &&
+        (store_read(r->api->with.store, check_key, r, e) < 0 || check_rate(r, e) < 0))
         return -1;
     if (!r->entry->route)
         return err_set(e, ERR_NOT_IMPLEMENTED,
@@ -406,7 +422,7 @@ bool request_take(struct request *r, json_t *taken)
     if (r->entry->route->kind >= ROUTE_CREATE)
         digest_request(r);
     r->call = (struct call){ .with = &r->api->with,
-                             .tenant = r->tenant.text,
+                             .tenant = r->owner.tenant.text,
                              .input = r->input,
                              .request_digest = r->digest,
                              .upload = &r->upload,
@@ -467,12 +483,13 @@ static int run_writing(struct db *db, void *arg, struct err *e)
 
     if (!r->idempotency_key)
         return r->entry->route->handler(&r->call, db, &r->answer, e);
-    int found = repeat_find(db, r->tenant.text, path, r->idempotency_key, r->digest, &r->answer, e);
+    int found =
+        repeat_find(db, r->owner.tenant.text, path, r->idempotency_key, r->digest, &r->answer, e);
     if (found != 0)
         return found < 0 ? -1 : 0;
     if (r->entry->route->handler(&r->call, db, &r->answer, e) < 0)
         return -1;
-    return repeat_keep(db, r->tenant.text, path, r->idempotency_key, r->digest, r->answer, e);
+    return repeat_keep(db, r->owner.tenant.text, path, r->idempotency_key, r->digest, r->answer, e);
 }
 
 static void written(void *arg, int state, const struct err *e)
@@ -522,6 +539,7 @@ int api_start(const struct api_options *options, struct api **out, struct err *e
     fill_table(a);
     a->disk = pool_new(DISK_THREADS);
     a->waiting = waiting_start(a);
+    a->rates = rates_new(options->settings->key_rate);
     *out = a;
     return 0;
 }
@@ -549,5 +567,6 @@ void api_close(struct api *a)
         return;
     json_decref(a->table);
     mem_free(a->entries);
+    rates_free(a->rates);
     mem_free(a);
 }

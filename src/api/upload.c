@@ -6,6 +6,7 @@
  */
 #include "api/request.h"
 #include "base/schema.h"
+#include "domain/deployment.h"
 
 #include <stdio.h>
 
@@ -27,11 +28,20 @@ static int check_space(struct request *r, struct err *e)
     return 0;
 }
 
+/* Before the body is read, so that nobody sends it all to be refused; create() asks again. */
+static int check_queue(struct db *db, void *arg, struct err *e)
+{
+    const struct request *r = arg;
+
+    return deployment_check_queue(db, r->owner.tenant.text, r->api->with.settings->queue_builds, e);
+}
+
 int upload_begin(struct request *r)
 {
     scoped(err_clear) struct err e = { 0 };
 
-    if (check_space(r, &e) < 0 || blob_new(r->api->with.blobs, &r->blob, &e) < 0) {
+    if (check_space(r, &e) < 0 || store_read(r->api->with.store, check_queue, r, &e) < 0 ||
+        blob_new(r->api->with.blobs, &r->blob, &e) < 0) {
         request_fail(r, &e);
         return -1;
     }

@@ -187,7 +187,8 @@ static json_t *parsed(const char *text)
     return text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
 }
 
-int ai_build_claim(struct db *db, int64_t epoch, struct ai_task *out, struct err *e)
+int ai_build_claim(struct db *db, int64_t epoch, const char *after, struct ai_task *out,
+                   struct err *e)
 {
     static const struct stmt CLAIM = {
         "ai_build.claim",
@@ -195,7 +196,7 @@ int ai_build_claim(struct db *db, int64_t epoch, struct ai_task *out, struct err
         " CASE status WHEN 'pending' THEN 'agent_running' ELSE status END"
         " WHERE id = (SELECT id FROM ai_build"
         "   WHERE status IN ('pending', 'agent_running', 'deploying')"
-        "   AND (epoch IS NULL OR epoch < $1) ORDER BY id LIMIT 1)"
+        "   AND (epoch IS NULL OR epoch < $1) ORDER BY tenant_id <= $3, tenant_id, id LIMIT 1)"
         " RETURNING id, tenant_id, status, deployment_id, descriptions, initial_url, params,"
         " network_log, action_log, entry_point, state, steps, tokens_in, tokens_out, cost,"
         " spent_ms, tries"
@@ -206,7 +207,7 @@ int ai_build_claim(struct db *db, int64_t epoch, struct ai_task *out, struct err
         int64_t tries = 0;
         {
             scoped(rows_free) struct rows *r =
-                db_query(db, &CLAIM, P_INT(epoch), P_INT(db_now(db)));
+                db_query(db, &CLAIM, P_INT(epoch), P_INT(db_now(db)), P_TEXT(after));
             int found = rows_next(r, e);
             if (found <= 0)
                 return found;

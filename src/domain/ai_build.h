@@ -83,9 +83,11 @@ struct ai_task {
 };
 void ai_task_done(struct ai_task *t);
 
-/* The oldest build that nobody of this epoch works on: 1, or 0 when there is none. One that has
- * used up its tries becomes failed on the way. */
-must_use int ai_build_claim(struct db *db, int64_t epoch, struct ai_task *out, struct err *e);
+/* The oldest build that nobody of this epoch works on, of the tenant whose turn it is after `after`,
+ * as in build_claim(): 1, or 0 when there is none. One that has used up its tries becomes failed on
+ * the way. */
+must_use int ai_build_claim(struct db *db, int64_t epoch, const char *after, struct ai_task *out,
+                            struct err *e);
 
 /* A step that was taken: its row, and the state to go on from. 1, or 0 when the build is not at
  * work any more. `state` NULL keeps the one before. */

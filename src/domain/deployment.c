@@ -7,6 +7,24 @@
 
 #include <stdlib.h>
 
+int deployment_check_queue(struct db *db, const char *tenant, int64_t limit, struct err *e)
+{
+    static const struct stmt OPEN = {
+        "deployment.open",
+        "SELECT count(*) FROM deployment WHERE tenant_id = $1 AND status = 'building'"
+    };
+    scoped(rows_free) struct rows *r = db_query(db, &OPEN, P_TEXT(tenant));
+
+    if (rows_next(r, e) != 1)
+        return -1;
+    if (row_int(r, 0) >= limit)
+        return err_set(e, ERR_LIMIT,
+                       "%lld builds wait already, which is as many as a tenant may queue: wait for "
+                       "some to end",
+                       (long long)row_int(r, 0));
+    return 0;
+}
+
 int deployment_create(struct db *db, const struct deployment_spec *spec, msec_t *created_at,
                       struct err *e)
 {
@@ -107,20 +125,21 @@ void bundle_done(struct bundle *b)
     *b = (struct bundle){ 0 };
 }
 
-int build_claim(struct db *db, int64_t epoch, struct build *out, struct err *e)
+int build_claim(struct db *db, int64_t epoch, const char *after, struct build *out, struct err *e)
 {
     static const struct stmt CLAIM = {
         "build.claim",
         "UPDATE deployment SET build_epoch = $1, build_tries = build_tries + 1"
         " WHERE status = 'building' AND id = (SELECT id FROM deployment WHERE status = 'building'"
-        "   AND (build_epoch IS NULL OR build_epoch < $1) ORDER BY id LIMIT 1)"
+        "   AND (build_epoch IS NULL OR build_epoch < $1)"
+        "   ORDER BY tenant_id <= $2, tenant_id, id LIMIT 1)"
         " RETURNING id, tenant_id, entry_point, source_key, build_tries"
     };
 
     for (;;) {
         struct build b = { 0 };
         {
-            scoped(rows_free) struct rows *r = db_query(db, &CLAIM, P_INT(epoch));
+            scoped(rows_free) struct rows *r = db_query(db, &CLAIM, P_INT(epoch), P_TEXT(after));
             int found = rows_next(r, e);
             if (found <= 0)
                 return found;

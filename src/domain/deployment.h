@@ -22,6 +22,10 @@ struct deployment_spec {
     const char *source_digest;
 };
 
+/* ERR_LIMIT when `limit` builds of the tenant wait or run already. */
+must_use int deployment_check_queue(struct db *db, const char *tenant, int64_t limit,
+                                    struct err *e);
+
 must_use int deployment_create(struct db *db, const struct deployment_spec *spec,
                                msec_t *created_at, struct err *e);
 
@@ -54,9 +58,11 @@ struct build {
 };
 void build_done(struct build *b);
 
-/* Takes the oldest deployment that waits for a builder of this epoch: 1, or 0 when none does. One
- * that has used up its tries becomes failed on the way. */
-must_use int build_claim(struct db *db, int64_t epoch, struct build *out, struct err *e);
+/* Takes the oldest deployment that waits for a builder of this epoch, of the tenant whose turn it is:
+ * the next after `after` (the one that had the last turn, or ""), in the order of ids and round the
+ * end. 1, or 0 when none waits. One that has used up its tries becomes failed on the way. */
+must_use int build_claim(struct db *db, int64_t epoch, const char *after, struct build *out,
+                         struct err *e);
 
 /* What a build found, or an earlier one for the same content. `workflows` is discovery's array. */
 struct bundle {

@@ -58,11 +58,15 @@ static void make_tenants(struct world *w, struct db *db)
 {
     scoped(err_clear) struct err e = { 0 };
     struct key other;
+    struct key_owner owner;
 
     assert_int_equal(key_create(db, "acme", "one", &w->key, &e), 0);
     assert_int_equal(key_create(db, "globex", "two", &other, &e), 0);
-    assert_int_equal(key_check(db, w->key.text, &w->tenant, &e), 0);
-    assert_int_equal(key_check(db, other.text, &w->other, &e), 0);
+    assert_int_equal(key_check(db, w->key.text, &owner, &e), 0);
+    assert_string_equal(owner.key.text, w->key.id.text);
+    w->tenant = owner.tenant;
+    assert_int_equal(key_check(db, other.text, &owner, &e), 0);
+    w->other = owner.tenant;
 }
 
 static int open_world(void **state)
@@ -104,10 +108,10 @@ static int close_world(void **state)
 
 /* ---- helpers ---- */
 
-static struct id deploy(struct world *w, struct db *db)
+static struct id deploy_of(const struct id *tenant, struct world *w, struct db *db)
 {
     scoped(err_clear) struct err e = { 0 };
-    const struct deployment_spec spec = { .tenant = w->tenant.text,
+    const struct deployment_spec spec = { .tenant = tenant->text,
                                           .id = id_new(&w->env),
                                           .entry_point = "index.ts",
                                           .source_key = "deployments/x/source.tar.gz",
@@ -119,13 +123,18 @@ static struct id deploy(struct world *w, struct db *db)
     return spec.id;
 }
 
+static struct id deploy(struct world *w, struct db *db)
+{
+    return deploy_of(&w->tenant, w, db);
+}
+
 static struct build claim(struct world *w, struct db *db, int64_t epoch)
 {
     scoped(err_clear) struct err e = { 0 };
     struct build b = { 0 };
 
     (void)w;
-    assert_int_equal(build_claim(db, epoch, &b, &e), 1);
+    assert_int_equal(build_claim(db, epoch, "", &b, &e), 1);
     return b;
 }
 
@@ -138,7 +147,7 @@ static void ready(struct world *w, struct db *db, struct build *b, const char *w
                              .entry = mem_text("index.mjs"),
                              .workflows = json_loads(workflows, 0, NULL) };
 
-    assert_int_equal(bundle_add(db, w->tenant.text, bundle.id.text, &bundle, &e), 0);
+    assert_int_equal(bundle_add(db, b->tenant.text, bundle.id.text, &bundle, &e), 0);
     assert_int_equal(build_ready(db, b, &bundle, &e), 0);
     bundle_done(&bundle);
     build_done(b);
@@ -169,11 +178,11 @@ static void assert_owner(struct world *w, struct db *db, const char *name, const
     assert_string_equal(is, owner->text);
 }
 
-static int submit(struct world *w, struct db *db, const char *nonce, const char *digest,
+static int submit(const struct id *tenant, struct db *db, const char *nonce, const char *digest,
                   struct id *id, bool *existing, struct err *e)
 {
     scoped(json_decref) json_t *empty = json_object();
-    const struct job_spec spec = { .tenant = w->tenant.text,
+    const struct job_spec spec = { .tenant = tenant->text,
                                    .workflow = "books",
                                    .params = empty,
                                    .launch = empty,
@@ -186,14 +195,19 @@ static int submit(struct world *w, struct db *db, const char *nonce, const char 
     return job_create(db, &spec, id, existing, e);
 }
 
-static struct id queued_job(struct world *w, struct db *db)
+static struct id queued_job_of(const struct id *tenant, struct db *db)
 {
     scoped(err_clear) struct err e = { 0 };
     struct id id;
     bool existing;
 
-    assert_int_equal(submit(w, db, NULL, "d", &id, &existing, &e), 0);
+    assert_int_equal(submit(tenant, db, NULL, "d", &id, &existing, &e), 0);
     return id;
+}
+
+static struct id queued_job(struct world *w, struct db *db)
+{
+    return queued_job_of(&w->tenant, db);
 }
 
 static void keep_status(void *arg, const struct job *j)
@@ -215,11 +229,11 @@ static void assert_status(struct world *w, struct db *db, const struct id *id, c
 PROMISE(a_key_opens_its_tenant_until_it_is_revoked)
 {
     scoped(err_clear) struct err e = { 0 };
-    struct id tenant;
+    struct key_owner owner;
 
     assert_string_not_equal(w->tenant.text, w->other.text);
     assert_int_equal(key_revoke(db, w->key.id.text, &e), 0);
-    assert_int_equal(key_check(db, w->key.text, &tenant, &e), -1);
+    assert_int_equal(key_check(db, w->key.text, &owner, &e), -1);
     assert_int_equal(e.code, ERR_AUTH);
     assert_int_equal(key_revoke(db, w->key.id.text, &e), -1);
     assert_int_equal(e.code, ERR_NOT_FOUND);
@@ -227,14 +241,14 @@ PROMISE(a_key_opens_its_tenant_until_it_is_revoked)
 
 PROMISE(a_key_with_one_wrong_character_is_nobody_s)
 {
-    struct id tenant;
+    struct key_owner owner;
 
     for (size_t i = 0; i < KEY_TEXT_SIZE - 1; i++) {
         scoped(err_clear) struct err e = { 0 };
         char wrong[KEY_TEXT_SIZE];
         memcpy(wrong, w->key.text, sizeof wrong);
         wrong[i] = wrong[i] == 'x' ? 'y' : 'x';
-        assert_int_equal(key_check(db, wrong, &tenant, &e), -1);
+        assert_int_equal(key_check(db, wrong, &owner, &e), -1);
         assert_int_equal(e.code, ERR_AUTH);
     }
 }
@@ -283,10 +297,10 @@ PROMISE(a_build_is_claimed_once_an_epoch_and_three_times_in_all)
         b = claim(w, db, epoch);
         assert_string_equal(b.deployment.text, id.text);
         build_done(&b);
-        assert_int_equal(build_claim(db, epoch, &b, &e), 0);
+        assert_int_equal(build_claim(db, epoch, "", &b, &e), 0);
     }
-    assert_int_equal(build_claim(db, BUILD_TRIES + 1, &b, &e), 0);
-    assert_int_equal(build_claim(db, BUILD_TRIES + 2, &b, &e), 0);
+    assert_int_equal(build_claim(db, BUILD_TRIES + 1, "", &b, &e), 0);
+    assert_int_equal(build_claim(db, BUILD_TRIES + 2, "", &b, &e), 0);
 }
 
 static void keep_error(void *arg, const struct deployment *d)
@@ -403,12 +417,12 @@ PROMISE(a_nonce_makes_one_job)
     bool existing;
 
     deploy_ready(w, db, "[" WORKFLOW("books") "]");
-    assert_int_equal(submit(w, db, "n1", "d1", &first, &existing, &e), 0);
+    assert_int_equal(submit(&w->tenant, db, "n1", "d1", &first, &existing, &e), 0);
     assert_false(existing);
-    assert_int_equal(submit(w, db, "n1", "d1", &second, &existing, &e), 0);
+    assert_int_equal(submit(&w->tenant, db, "n1", "d1", &second, &existing, &e), 0);
     assert_true(existing);
     assert_string_equal(first.text, second.text);
-    assert_int_equal(submit(w, db, "n1", "d2", &second, &existing, &e), -1);
+    assert_int_equal(submit(&w->tenant, db, "n1", "d2", &second, &existing, &e), -1);
     assert_int_equal(e.code, ERR_CONFLICT);
 }
 
@@ -421,7 +435,7 @@ PROMISE(a_full_queue_says_so)
     deploy_ready(w, db, "[" WORKFLOW("books") "]");
     for (int i = 0; i < 3; i++)
         (void)queued_job(w, db);
-    assert_int_equal(submit(w, db, NULL, "d", &id, &existing, &e), -1);
+    assert_int_equal(submit(&w->tenant, db, NULL, "d", &id, &existing, &e), -1);
     assert_int_equal(e.code, ERR_LIMIT);
 }
 
@@ -448,16 +462,74 @@ PROMISE(a_job_knows_what_to_run)
     scoped(err_clear) struct err e = { 0 };
     struct job_run run = { 0 };
 
-    assert_int_equal(job_next(db, &run, &e), 0);
+    assert_int_equal(job_next(db, w->tenant.text, &run, &e), 0);
     deploy_ready(w, db, "[" WORKFLOW("books") "]");
     struct id id = queued_job(w, db);
     (void)queued_job(w, db);
-    assert_int_equal(job_next(db, &run, &e), 1);
+    assert_int_equal(job_next(db, w->tenant.text, &run, &e), 1);
     assert_string_equal(run.id.text, id.text);
     assert_string_equal(run.entry, "index.mjs");
     assert_null(run.layer);
     assert_int_equal(json_array_size(json_object_get(run.launch, "credential_names")), 1);
     job_run_done(&run);
+}
+
+static void keep_position(void *arg, const struct job *j)
+{
+    *(int64_t *)arg = j->queue_position;
+}
+
+static int64_t position(const struct id *tenant, struct db *db, const struct id *job)
+{
+    scoped(err_clear) struct err e = { 0 };
+    int64_t is = -2;
+
+    assert_int_equal(job_get(db, tenant->text, job->text, keep_position, &is, &e), 0);
+    return is;
+}
+
+PROMISE(tenants_take_turns_however_many_jobs_one_has)
+{
+    scoped(err_clear) struct err e = { 0 };
+    const struct id *const all[] = { &w->tenant, &w->other };
+    struct id turn;
+
+    assert_int_equal(job_turn(db, "", &turn, &e), 0);
+    for (size_t i = 0; i < n_items(all); i++) {
+        (void)deploy_of(all[i], w, db);
+        struct build b = claim(w, db, 1);
+        ready(w, db, &b, "[" WORKFLOW("books") "]");
+    }
+    struct id one = queued_job(w, db), two = queued_job(w, db), three = queued_job(w, db);
+    struct id theirs = queued_job_of(&w->other, db);
+    assert_int_equal(job_turn(db, "", &turn, &e), 1);
+    assert_string_equal(turn.text, w->tenant.text);
+    assert_int_equal(job_turn(db, turn.text, &turn, &e), 1);
+    assert_string_equal(turn.text, w->other.text);
+    assert_int_equal(job_turn(db, turn.text, &turn, &e), 1); /* round the end */
+    assert_string_equal(turn.text, w->tenant.text);
+
+    /* The last to come waits for one job of each tenant at most, not for all that came before. */
+    assert_int_equal(position(&w->other, db, &theirs), 1);
+    assert_int_equal(position(&w->tenant, db, &one), 1);
+    assert_int_equal(position(&w->tenant, db, &two), 2);
+    assert_int_equal(position(&w->tenant, db, &three), 3);
+}
+
+PROMISE(tenants_take_turns_with_builds)
+{
+    struct id first = deploy(w, db), second = deploy(w, db), theirs = deploy_of(&w->other, w, db);
+    const struct id *const order[] = { &first, &theirs, &second };
+    struct id last = { "" };
+
+    for (size_t i = 0; i < n_items(order); i++) {
+        scoped(err_clear) struct err e = { 0 };
+        struct build b = { 0 };
+        assert_int_equal(build_claim(db, 1, last.text, &b, &e), 1);
+        assert_string_equal(b.deployment.text, order[i]->text);
+        last = b.tenant;
+        build_done(&b);
+    }
 }
 
 /* ---- credentials ---- */
@@ -652,24 +724,24 @@ static void ai_builds(struct world *w, struct db *db)
     assert_string_equal(status, "failed");
 
     /* claimed once an epoch; a step's state is what the next epoch goes on from */
-    assert_int_equal(ai_build_claim(db, 1, &task, &e), 1);
+    assert_int_equal(ai_build_claim(db, 1, "", &task, &e), 1);
     assert_string_equal(task.id.text, first.text);
     assert_null(task.state);
     ai_task_done(&task);
-    assert_int_equal(ai_build_claim(db, 1, &task, &e), 0);
+    assert_int_equal(ai_build_claim(db, 1, "", &task, &e), 0);
     assert_int_equal(ai_build_step(db, first.text, &step, "{\"n\":1}", &usage, &e), 1);
     assert_int_equal(ai_build_step(db, first.text, &step, NULL, &usage, &e), 1);
     assert_int_equal(ai_step_each(db, first.text, count_step, &n, &e), 0);
     assert_int_equal(n, 2);
-    assert_int_equal(ai_build_claim(db, 2, &task, &e), 1);
+    assert_int_equal(ai_build_claim(db, 2, "", &task, &e), 1);
     assert_int_equal(json_int(task.state, "n", 0), 1);
     assert_int_equal(task.usage.steps, 1);
     ai_task_done(&task);
 
     /* three times without a step is enough */
-    assert_int_equal(ai_build_claim(db, 3, &task, &e), 1);
+    assert_int_equal(ai_build_claim(db, 3, "", &task, &e), 1);
     ai_task_done(&task);
-    assert_int_equal(ai_build_claim(db, 4, &task, &e), 0);
+    assert_int_equal(ai_build_claim(db, 4, "", &task, &e), 0);
     assert_int_equal(ai_build_step(db, first.text, &step, NULL, &usage, &e), 0);
 
     /* failed ones stay listed for a while */
@@ -705,6 +777,8 @@ int main(void)
         TOLD(a_full_queue_says_so),
         TOLD(deleting_a_workflow_cancels_what_waits_and_a_later_one_is_another),
         TOLD(a_job_knows_what_to_run),
+        TOLD(tenants_take_turns_however_many_jobs_one_has),
+        TOLD(tenants_take_turns_with_builds),
         TOLD(credentials_match_without_regard_to_case_and_open_only_in_their_row),
         TOLD(a_credential_in_use_is_not_deleted),
         TOLD(profiles_have_names_that_are_safe_everywhere),

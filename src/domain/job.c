@@ -183,8 +183,12 @@ static struct job job_row(struct rows *r)
 
 static int queue_position(struct db *db, const char *id, int64_t *out, struct err *e)
 {
+    /* Tenants take turns, each with its own jobs in order. */
     static const struct stmt BEFORE = {
-        "job.position", "SELECT count(*) FROM job WHERE status = 'queued' AND id < $1"
+        "job.position",
+        "WITH line AS (SELECT id, row_number() OVER (PARTITION BY tenant_id ORDER BY id) AS turn"
+        " FROM job WHERE status = 'queued')"
+        " SELECT count(*) - 1 FROM line WHERE turn <= (SELECT turn FROM line WHERE id = $1)"
     };
     scoped(rows_free) struct rows *r = db_query(db, &BEFORE, P_TEXT(id));
 
@@ -326,16 +330,34 @@ void job_run_done(struct job_run *run)
     *run = (struct job_run){ 0 };
 }
 
-int job_next(struct db *db, struct job_run *out, struct err *e)
+int job_turn(struct db *db, const char *after, struct id *tenant, struct err *e)
+{
+    static const struct stmt NEXT = {
+        "job.turn", "SELECT tenant_id FROM job WHERE status = 'queued' AND tenant_id > $1"
+                    " ORDER BY tenant_id LIMIT 1"
+    };
+
+    for (;;) {
+        scoped(rows_free) struct rows *r = db_query(db, &NEXT, P_TEXT(after));
+        int found = rows_next(r, e);
+        if (found > 0)
+            memcpy(tenant->text, row_text(r, 0), sizeof tenant->text);
+        if (found != 0 || !*after)
+            return found;
+        after = ""; /* round the end */
+    }
+}
+
+int job_next(struct db *db, const char *tenant, struct job_run *out, struct err *e)
 {
     static const struct stmt NEXT = {
         "job.next",
         "SELECT j.id, j.tenant_id, j.deployment_id, j.workflow, b.layer, b.blob_key, b.entry,"
         " b.kind, j.credential_id, j.params, j.launch, j.timeout_ms FROM job j"
         " JOIN deployment d ON d.id = j.deployment_id JOIN bundle b ON b.id = d.bundle_id"
-        " WHERE j.status = 'queued' ORDER BY j.id LIMIT 1"
+        " WHERE j.tenant_id = $1 AND j.status = 'queued' ORDER BY j.id LIMIT 1"
     };
-    scoped(rows_free) struct rows *r = db_query(db, &NEXT);
+    scoped(rows_free) struct rows *r = db_query(db, &NEXT, P_TEXT(tenant));
     int found = rows_next(r, e);
 
     if (found <= 0)

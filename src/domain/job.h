@@ -43,7 +43,7 @@ struct job {
     const char *id, *workflow_id, *workflow, *deployment_id, *status, *params, *result, *error,
         *mapped_stack;
     int64_t deployment_version;
-    int64_t queue_position; /* of a queued job: how many are before it; else -1. job_get() only */
+    int64_t queue_position; /* of a queued job: at most so many go first; else -1. job_get() only */
     msec_t created_at, started_at, completed_at;
 };
 typedef void (*job_fn)(void *arg, const struct job *j);
@@ -81,8 +81,12 @@ struct job_run {
 };
 void job_run_done(struct job_run *run);
 
-/* The oldest queued job: 1, or 0 when none waits. */
-must_use int job_next(struct db *db, struct job_run *out, struct err *e);
+/* The tenant whose turn it is: the next one, in the order of ids and round the end, that has a job
+ * waiting. `after` is the one that had the last turn, or "". 1, or 0 when no job waits. */
+must_use int job_turn(struct db *db, const char *after, struct id *tenant, struct err *e);
+
+/* The tenant's oldest queued job: 1, or 0 when none waits. */
+must_use int job_next(struct db *db, const char *tenant, struct job_run *out, struct err *e);
 
 enum job_begin { JOB_COLD, JOB_WARM };
 /* 1: the job is now starting_browser (cold) or running (warm); 0: it was cancelled meanwhile. */

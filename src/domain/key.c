@@ -103,10 +103,10 @@ int key_create(struct db *db, const char *tenant, const char *label, struct key 
     return 0;
 }
 
-int key_check(struct db *db, const char *text, struct id *tenant, struct err *e)
+int key_check(struct db *db, const char *text, struct key_owner *out, struct err *e)
 {
     static const struct stmt FIND = {
-        "key.find", "SELECT tenant_id FROM api_key WHERE digest = $1 AND revoked_at IS NULL"
+        "key.find", "SELECT id, tenant_id FROM api_key WHERE digest = $1 AND revoked_at IS NULL"
     };
     char sum[6], digest[65];
     int found = 0;
@@ -120,8 +120,10 @@ int key_check(struct db *db, const char *text, struct id *tenant, struct err *e)
             found = rows_next(r, e);
             if (found < 0)
                 return -1;
-            if (found)
-                memcpy(tenant->text, row_text(r, 0), sizeof tenant->text);
+            if (found) {
+                memcpy(out->key.text, row_text(r, 0), sizeof out->key.text);
+                memcpy(out->tenant.text, row_text(r, 1), sizeof out->tenant.text);
+            }
         }
     }
     if (!found)

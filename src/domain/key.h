@@ -21,8 +21,11 @@ struct key {
 must_use int key_create(struct db *db, const char *tenant, const char *label, struct key *out,
                         struct err *e);
 
+struct key_owner {
+    struct id key, tenant;
+};
 /* Finds whose key this is. ERR_AUTH, with one message for every reason, when nobody's. */
-must_use int key_check(struct db *db, const char *text, struct id *tenant, struct err *e);
+must_use int key_check(struct db *db, const char *text, struct key_owner *out, struct err *e);
 
 /* Closes the door for a key, by its id or by its first characters. ERR_NOT_FOUND, or ERR_CONFLICT
  * when several keys start so. */

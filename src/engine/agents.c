@@ -17,6 +17,7 @@ struct agents {
     struct pool *pool;
     struct place *places;
     int n;
+    struct id last; /* the tenant that had the last turn */
     bool waking;
 };
 
@@ -36,6 +37,7 @@ void agents_run(struct agents *owner, void (*fn)(void *arg), void *arg)
 
 struct claim {
     int64_t epoch;
+    const char *after;
     struct ai_task task;
     int found;
 };
@@ -44,7 +46,7 @@ static int claim(struct db *db, void *arg, struct err *e)
 {
     struct claim *c = arg;
 
-    c->found = ai_build_claim(db, c->epoch, &c->task, e);
+    c->found = ai_build_claim(db, c->epoch, c->after, &c->task, e);
     return c->found < 0 ? -1 : 0;
 }
 
@@ -52,13 +54,14 @@ void agents_wake(struct agents *a)
 {
     while (a->n < a->engine->settings->ai_builds && !a->engine->draining) {
         scoped(err_clear) struct err e = { 0 };
-        struct claim c = { .epoch = a->engine->epoch };
+        struct claim c = { .epoch = a->engine->epoch, .after = a->last.text };
         if (store_write(a->engine->store, claim, &c, &e) < 0) {
             log_event(LOG_ERROR, "ai_build.claim_failed", F_TEXT("error", e.msg));
             return;
         }
         if (!c.found)
             return;
+        a->last = c.task.tenant;
         struct place *p = mem_new(sizeof *p);
         p->next = a->places;
         a->places = p;

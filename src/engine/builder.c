@@ -19,6 +19,7 @@ struct builder {
     struct engine *engine;
     struct place *places;
     int n;
+    struct id last; /* the tenant that had the last turn */
 };
 
 struct builder *builder_new(struct engine *e)
@@ -53,6 +54,7 @@ void builder_free(struct builder *b)
 
 struct claim {
     int64_t epoch;
+    const char *after;
     struct build build;
     int found;
 };
@@ -61,7 +63,7 @@ static int claim(struct db *db, void *arg, struct err *e)
 {
     struct claim *c = arg;
 
-    c->found = build_claim(db, c->epoch, &c->build, e);
+    c->found = build_claim(db, c->epoch, c->after, &c->build, e);
     return c->found < 0 ? -1 : 0;
 }
 
@@ -79,13 +81,14 @@ void builder_wake(struct builder *b)
 {
     while (b->n < b->engine->settings->build_workers && !b->engine->draining) {
         scoped(err_clear) struct err err = { 0 };
-        struct claim c = { .epoch = b->engine->epoch };
+        struct claim c = { .epoch = b->engine->epoch, .after = b->last.text };
         if (store_write(b->engine->store, claim, &c, &err) < 0) {
             log_event(LOG_ERROR, "build.claim_failed", F_TEXT("error", err.msg));
             return;
         }
         if (!c.found)
             break;
+        b->last = c.build.tenant;
         (void)begin(b, &c.build, NULL);
     }
     engine_note_builds(b->engine, b->n);

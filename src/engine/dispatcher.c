@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The dispatcher: gives the oldest waiting job a slot, and keeps slots warm ahead of need.
+ * The dispatcher: gives waiting jobs a slot, and keeps slots warm ahead of need.
  *
- * At most `slots` boxes run jobs or are started for one; up to warm_slots more wait, ready, for the
- * next. A job whose dependencies have a layer of their own needs a slot that was started with it:
+ * Tenants take turns, each with its own jobs in order. At most `slots` boxes run jobs or are started
+ * for one, and spare_slots more for tenants that have none, so that a full house does not delay
+ * anybody's first job. Up to warm_slots wait, ready, for the next. A job whose dependencies have a layer of their own needs a slot that was started with it:
  * the first such job pays for the start, and its successor finds one waiting, since the layer that
  * was asked for last is the one that is kept warm.
  */
@@ -23,6 +24,7 @@ struct dispatcher {
     struct engine *engine;
     int64_t slots;
     struct place *places;
+    struct id last;      /* the tenant that had the last turn */
     char *warm_layer;    /* of the last job; NULL: none */
     struct timer *retry; /* after a slot that did not start */
     int failures;        /* in a row */
@@ -271,7 +273,20 @@ static void make_room(struct dispatcher *d, const char *layer)
     }
 }
 
+static bool has_job(const struct dispatcher *d, const struct id *tenant)
+{
+    for (const struct place *p = d->places; p; p = p->next) {
+        const struct job_run *job = slot_job(p->slot);
+        if (job && slot_state(p->slot) != SLOT_ENDED && strcmp(job->tenant.text, tenant->text) == 0)
+            return true;
+    }
+    return false;
+}
+
 struct next {
+    const struct dispatcher *d;
+    int64_t taken; /* slots that are; from d->slots on they are for tenants without a job */
+    struct id tenant;
     struct job_run run;
     int found;
 };
@@ -280,8 +295,19 @@ static int next_job(struct db *db, void *arg, struct err *e)
 {
     struct next *n = arg;
 
-    n->found = job_next(db, &n->run, e);
-    return n->found < 0 ? -1 : 0;
+    n->tenant = n->d->last;
+    /* Who is passed over has a job in a slot, so after as many as there are jobs all were asked. */
+    for (int64_t passed = 0; passed <= n->taken; passed++) {
+        n->found = job_turn(db, n->tenant.text, &n->tenant, e);
+        if (n->found <= 0)
+            return n->found;
+        if (n->taken < n->d->slots || !has_job(n->d, &n->tenant)) {
+            n->found = job_next(db, n->tenant.text, &n->run, e);
+            return n->found < 0 ? -1 : 0;
+        }
+    }
+    n->found = 0;
+    return 0;
 }
 
 /* The first guest comes in. */
@@ -331,19 +357,21 @@ void dispatcher_leave(struct dispatcher *d, struct guest *g)
 static bool place_one(struct dispatcher *d)
 {
     scoped(err_clear) struct err e = { 0 };
-    struct next next = { 0 };
+    struct next next = { .d = d, .taken = count(d, true) + d->inside };
+    bool full = next.taken >= d->slots;
 
-    if (count(d, true) + d->inside >= d->slots || d->retry)
+    if (next.taken >= d->slots + d->engine->settings->spare_slots || d->retry)
         return false;
-    if (d->guest_turn && admit(d))
+    if (d->guest_turn && !full && admit(d))
         return true;
     if (store_read(d->engine->store, next_job, &next, &e) < 0) {
         log_event(LOG_ERROR, "job.next_failed", F_TEXT("error", e.msg));
         return false;
     }
     if (!next.found)
-        return admit(d);
+        return !full && admit(d);
     d->guest_turn = true;
+    d->last = next.tenant;
 
     mem_free(d->warm_layer);
     d->warm_layer = mem_text(next.run.layer);
