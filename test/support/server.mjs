@@ -20,6 +20,8 @@ export const BINARY =
 export const DISCOVER_SECONDS = 10;
 const START_MS = 60_000;
 const STOP_MS = 60_000;
+/** What a binary built with a sanitizer writes when it finds something. */
+const SANITIZER = /(Address|Leak|Thread|UndefinedBehavior)Sanitizer|: runtime error: /;
 
 /** A run that is interrupted runs its exit handlers too, so that no server outlives it. */
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
@@ -34,6 +36,7 @@ export function impresario(args, options = {}) {
 export class Server {
     #child;
     #lastWords = [];
+    #reports = [];
 
     constructor(url, data) {
         this.url = url;
@@ -63,6 +66,7 @@ export class Server {
             createInterface({ input: stream }).on("line", (line) => {
                 server.#lastWords.push(line);
                 if (server.#lastWords.length > 400) server.#lastWords.shift();
+                if (SANITIZER.test(line)) server.#reports.push(line);
                 if (process.env.IMPRESARIO_TEST_VERBOSE) process.stderr.write(`[server] ${line}\n`);
             });
         }
@@ -115,8 +119,14 @@ export class Server {
         return key;
     }
 
-    /** Ends the server and tells how it went. */
+    /** Ends the server and tells how it went. What a sanitizer reported is a failure of whoever ends it. */
     async end(signal = "SIGTERM") {
+        const how = await this.#ended(signal);
+        assert.deepEqual(this.#reports, [], this.lastWords);
+        return how;
+    }
+
+    async #ended(signal) {
         if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
             return { code: this.#child.exitCode, signal: this.#child.signalCode };
         }
