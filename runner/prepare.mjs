@@ -14,7 +14,7 @@ import { contentKey } from "./lib/key.mjs";
 import { dependencySet, readManifest } from "./lib/manifest.mjs";
 import { readMetadata } from "./lib/metadata.mjs";
 import { app, tool } from "./lib/places.mjs";
-import { stripTopFolder } from "./lib/tree.mjs";
+import { statOf, stripTopFolder } from "./lib/tree.mjs";
 
 const BUNDLE_OUT = 4;
 const LOCKFILE_MOST = 6 * 1024 * 1024;
@@ -93,7 +93,7 @@ async function buildPlain(manifest, entry) {
 function readLockfile() {
     for (const name of ["npm-shrinkwrap.json", "package-lock.json"]) {
         const path = join(app, name);
-        if (!existsSync(path)) continue;
+        if (!statOf(path)?.isFile()) continue;
 
         const text = readFileSync(path, "utf8");
         if (text.length <= LOCKFILE_MOST) return text;

@@ -2,10 +2,10 @@
 //
 // The module that a deployment is entered by.
 
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, extname, join, normalize } from "node:path/posix";
 import { Failure } from "./failure.mjs";
-import { listFiles } from "./tree.mjs";
+import { listFiles, statOf } from "./tree.mjs";
 
 const CODE = /\.[cm]?[jt]sx?$/;
 
@@ -16,7 +16,7 @@ export function findEntry(root, entryPoint) {
     if (entry === "." || entry.startsWith("/") || entry === ".." || entry.startsWith("../")) {
         throw new Failure(`entry_point "${entryPoint}" does not lie inside the archive`);
     }
-    if (statSync(join(root, entry), { throwIfNoEntry: false })?.isFile()) return entry;
+    if (statOf(join(root, entry))?.isFile()) return entry;
 
     const similar = similarFiles(root, entry);
     throw new Failure(

@@ -3,10 +3,10 @@
 // package.json as a deployment ships it: what it must hold, and which of its dependencies the
 // registry is asked for.
 
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Failure } from "./failure.mjs";
-import { inOrder, topNames } from "./tree.mjs";
+import { inOrder, statOf, topNames } from "./tree.mjs";
 
 /** Ours whatever the spec says: one copy, the one that the runner itself has loaded. */
 export const PROVIDED = new Set(["impresario", "playwright", "playwright-core", "chromium-bidi"]);
@@ -29,8 +29,11 @@ const WEAKER = ["devDependencies", "peerDependencies", "optionalDependencies"];
 /** @returns {Manifest} */
 export function readManifest(root) {
     const path = join(root, "package.json");
+    const stat = statOf(path);
 
-    if (!existsSync(path)) {
+    if (stat && !stat.isFile())
+        throw new Failure("package.json is a folder: it must be a file that holds a JSON object");
+    if (!stat) {
         throw new Failure(
             `package.json is missing from the root of the archive, which holds: ${topNames(root)}\n` +
                 `Pack the folder that contains package.json, for example: tar czf bundle.tar.gz -C my-package .`,

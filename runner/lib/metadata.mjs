@@ -3,9 +3,10 @@
 // .libretto-workflows.json: what the client says it found in the deployment. It is a claim, so it
 // is read strictly, bounded, and no path in it is followed outside of the shared sources.
 
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Failure } from "./failure.mjs";
+import { statOf } from "./tree.mjs";
 
 export const METADATA = ".libretto-workflows.json";
 const METADATA_BYTES = 1024 * 1024;
@@ -13,9 +14,9 @@ const METADATA_BYTES = 1024 * 1024;
 /** @returns {{ workflows: object[] } | null} null when the file is not there */
 export function readMetadata(root) {
     const path = join(root, METADATA);
-    const stat = statSync(path, { throwIfNoEntry: false });
+    const stat = statOf(path);
 
-    if (stat === undefined) return null;
+    if (stat === null) return null;
     if (!stat.isFile() || stat.size > METADATA_BYTES) {
         throw new Failure(`${METADATA} must be a file of at most ${METADATA_BYTES} bytes`);
     }

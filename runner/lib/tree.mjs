@@ -2,8 +2,17 @@
 //
 // The unpacked files of a deployment: walking them, and putting them where they belong.
 
-import { existsSync, lstatSync, readdirSync, renameSync, rmdirSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, renameSync, rmdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+
+/** What stands at `path`, links followed; null for nothing, and for a link that leads nowhere or in a circle. */
+export function statOf(path) {
+    try {
+        return statSync(path);
+    } catch {
+        return null;
+    }
+}
 
 /** Bytewise, so that the order is the same on every machine. */
 export function inOrder(a, b) {

@@ -56,12 +56,22 @@ export function entry({ name, data = "", type = TYPE.file, link = "", mode, size
 /** A pax header that gives the next entry attributes, as bsdtar and GNU tar write them. */
 export function pax(attributes) {
     const records = Object.entries(attributes).map(([key, value]) => {
-        const rest = ` ${key}=${value}\n`;
-        let length = Buffer.byteLength(rest) + 1;
-        while (String(length).length + Buffer.byteLength(rest) !== length) length += 1;
-        return `${length}${rest}`;
+        const rest = Buffer.concat([Buffer.from(` ${key}=`), Buffer.from(value), Buffer.from("\n")]);
+        let length = rest.length + 1;
+        while (String(length).length + rest.length !== length) length += 1;
+        return Buffer.concat([Buffer.from(String(length)), rest]);
     });
-    return entry({ name: "PaxHeader", type: TYPE.pax, data: records.join("") });
+    return entry({ name: "PaxHeader", type: TYPE.pax, data: Buffer.concat(records) });
+}
+
+/** A header of GNU tar that gives the next entry a long name, or with "K" a long link target. */
+export function gnuLong(name, type = "L") {
+    return entry({
+        name: "././@LongLink",
+        type,
+        data: `${name}\0`,
+        patch: (header) => header.write("ustar  \0", 257, "latin1"),
+    });
 }
 
 /** A whole archive. Members that are Buffers already, as from `pax`, stand as they are. */
