@@ -322,6 +322,33 @@ static void when_the_spawner_dies_so_do_the_boxes_and_a_new_one_comes(void **sta
     run_done(&r);
 }
 
+/* What waits to be told goes over to the next loop, and nothing stays in the last one. */
+static void a_loss_is_told_on_the_loop_that_comes_next(void **state)
+{
+    struct world *w = *state;
+    scoped(fd_close) int gone = pidfd_open(spawner_pid(w->spawner), 0);
+    struct run r;
+
+    assert_int_equal(kill(spawner_pid(w->spawner), SIGKILL), 0);
+    assert_ends(gone);
+    run_start(&r, w, shell(&plain, "exit 0")); /* nobody is there to build it */
+    watch_free(take(r.watch));
+    spawner_attach(w->spawner, NULL);
+    timer_free(w->stuck);
+    loop_free(w->loop);
+    w->loop = loop_new(&clock_real);
+    w->stuck = loop_timer(w->loop, STUCK_MS, on_stuck, w);
+    spawner_attach(w->spawner, w->loop);
+    run_wait(&r, NULL);
+    do { /* until there is a new one */
+        assert_string_equal(r.step, "spawner");
+        run_done(&r);
+        run_script(&r, state, &plain, "exit 5");
+    } while (r.step[0]);
+    assert_ended(&r, true, 5);
+    run_done(&r);
+}
+
 static char group_name[64];
 
 static int assert_not_our_group(const char *path, const struct stat *st, int type, struct FTW *at)
@@ -728,6 +755,7 @@ int main(int argc, char **argv)
         TEST(a_program_can_be_asked_to_end),
         TEST(a_freed_child_is_killed_and_not_heard_of_again),
         TEST(when_the_spawner_dies_so_do_the_boxes_and_a_new_one_comes),
+        TEST(a_loss_is_told_on_the_loop_that_comes_next),
         TEST(when_the_spawner_ends_no_control_group_is_left),
         TEST(signals_for_the_group_do_not_end_the_spawner),
         TEST(when_bubblewrap_is_killed_nothing_is_left),
