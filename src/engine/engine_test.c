@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -25,6 +26,7 @@ struct heard {
     size_t n;
     int ends;
     bool free_at_first;
+    void (*line)(void *arg, char *text, size_t n, bool cut); /* NULL: on_line() */
 };
 
 static void on_line(void *arg, char *text, size_t n, bool cut)
@@ -54,7 +56,8 @@ static void hear(struct heard *h, const char *text, size_t size, size_t piece, s
 
     h->loop = loop_new(&clock_real);
     assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
-    h->lines = lines_new(h->loop, ends[0], longest, &(struct lines_user){ on_line, on_end, h });
+    h->lines = lines_new(h->loop, ends[0], longest,
+                         &(struct lines_user){ h->line ? h->line : on_line, on_end, h });
     for (size_t at = 0; at < size; at += piece) {
         size_t n = size - at < piece ? size - at : piece;
         assert_int_equal(write(ends[1], text + at, n), (ssize_t)n);
@@ -94,6 +97,39 @@ static void whoever_hears_a_line_may_stop_listening(void **state)
     (void)state;
     hear(&h, "one\ntwo\n", 8, 8, 100);
     assert_null(h.lines);
+}
+
+static void count_line(void *arg, char *text, size_t n, bool cut)
+{
+    struct heard *h = arg;
+
+    (void)text;
+    (void)n;
+    (void)cut;
+    h->n++;
+}
+
+/* Processor time that it takes to hear so many empty lines, which are read at once. */
+static clock_t time_of(size_t lines, size_t times)
+{
+    scoped(mem_free) char *text = mem_new(lines);
+    clock_t begin = clock();
+
+    memset(text, '\n', lines);
+    for (size_t i = 0; i < times; i++) {
+        struct heard h = { .line = count_line };
+        hear(&h, text, lines, lines, 100);
+        assert_int_equal(h.n, lines);
+    }
+    return clock() - begin;
+}
+
+static void many_lines_at_once_cost_as_much_as_one_by_one(void **state)
+{
+    enum { MANY = 64 * 1024, FEW = 1024 };
+
+    (void)state;
+    assert_in_range(time_of(MANY, 1), 0, 4 * time_of(FEW, MANY / FEW));
 }
 
 static void what_is_no_text_becomes_text(void **state)
@@ -218,6 +254,7 @@ int main(void)
         cmocka_unit_test(lines_are_the_same_however_they_arrive),
         cmocka_unit_test(a_line_over_its_bound_comes_in_parts),
         cmocka_unit_test(whoever_hears_a_line_may_stop_listening),
+        cmocka_unit_test(many_lines_at_once_cost_as_much_as_one_by_one),
         cmocka_unit_test(what_is_no_text_becomes_text),
         cmocka_unit_test(a_feed_gives_all_and_ends),
         cmocka_unit_test(what_discovery_found_is_put_together_anew),
