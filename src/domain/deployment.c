@@ -285,10 +285,8 @@ int build_failed(struct db *db, const struct build *b, const char *why, struct e
 
     if (n > LIMIT_BUILD_ERROR) {
         static const char mark[] = "\n(shortened; the build log has it all)";
-        size_t cut = LIMIT_BUILD_ERROR - sizeof mark;
-        while (cut > 0 && ((unsigned char)why[cut] & 0xc0) == 0x80)
-            cut--; /* not inside of a character */
-        text = mem_format("%.*s%s", (int)cut, why, mark);
+        scoped(mem_free) char *start = mem_text_most(why, LIMIT_BUILD_ERROR - sizeof mark);
+        text = mem_format("%s%s", start, mark);
     }
     if (db_run(db, e, &FAILED, P_TEXT(b->deployment.text), P_TEXT(text ? text : why),
                P_INT(db_now(db))) < 0)

@@ -46,6 +46,11 @@ struct building {
 static void start_step(struct building *b, enum step step);
 static void fail_err(struct building *b, struct err *e, const char *doing);
 
+static bool is_trial(const struct building *b)
+{
+    return b->trial.done != NULL;
+}
+
 static void say(struct building *b, const char *stream, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -57,15 +62,11 @@ static void say(struct building *b, const char *stream, const char *format, ...)
     va_start(args, format);
     buf_vformat(&text, format, args);
     va_end(args);
-    if (b->trial.done)
-        b->trial.said(b->trial.arg, stream, buf_str(&text));
+    scoped(mem_free) char *line = mem_text_most(buf_str(&text), LIMIT_LOG_LINE);
+    if (is_trial(b))
+        b->trial.said(b->trial.arg, stream, line);
     else
-        build_say(&b->log, stream, "%s", buf_str(&text));
-}
-
-static bool is_trial(const struct building *b)
-{
-    return b->trial.done != NULL;
+        build_say(&b->log, stream, line);
 }
 
 /* ---- verdicts ---- */
@@ -368,7 +369,7 @@ static void on_frame(void *arg, const char *type, const json_t *frame)
         const char *message = json_text(frame, "message");
         bool theirs = stream && (strcmp(stream, "stdout") == 0 || strcmp(stream, "stderr") == 0);
         if (message)
-            say(b, theirs ? stream : "system", "%.*s", LIMIT_LOG_LINE, message);
+            say(b, theirs ? stream : "system", "%s", message);
     } else if (strcmp(type, "fail") == 0 || strcmp(type, results[b->step]) == 0) {
         json_decref(b->verdict);
         b->verdict = json_incref(json_shared(frame));
