@@ -3,6 +3,7 @@
  * The parts of the engine that read what comes out of a box. The engine as a whole is tested with
  * real boxes, in test/api.
  */
+#include "engine/box.h"
 #include "engine/feed.h"
 #include "engine/found.h"
 #include "engine/lines.h"
@@ -12,6 +13,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -192,6 +194,43 @@ static void a_feed_gives_all_and_ends(void **state)
     loop_free(h.loop);
 }
 
+/* ---- boxes ---- */
+
+static const struct plan_limits small = { .memory_mib = 64, .pids = 8, .work_mib = 8 };
+
+/* With `more` descriptors beyond those that are open. */
+static int start_box_with(struct loop *loop, int more, struct err *e)
+{
+    struct rlimit before, few;
+    struct box *box = NULL;
+    int next = dup(STDIN_FILENO);
+    const struct box_spec spec = { .loop = loop, .plan = plan_new("test", &small), .out_file = -1 };
+
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){ (rlim_t)(next + more), before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    int r = box_start(&spec, &(struct box_user){ 0 }, &box, e);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(dup(STDIN_FILENO), next); /* nothing was left open */
+    close(next);
+    return r;
+}
+
+static void without_descriptors_no_box_is_started(void **state)
+{
+    enum { NEEDED = 7 }; /* two pipes, a pair of sockets, and one of these again */
+    struct loop *loop = loop_new(&clock_real);
+
+    (void)state;
+    for (int more = 0; more < NEEDED; more++) {
+        scoped(err_clear) struct err e = { 0 };
+        assert_int_equal(start_box_with(loop, more, &e), -1);
+        assert_int_equal(e.code, ERR_IO);
+    }
+    loop_free(loop);
+}
+
 /* ---- what discovery found ---- */
 
 static int found(const char *text, json_t **out, struct err *e)
@@ -257,8 +296,10 @@ int main(void)
         cmocka_unit_test(many_lines_at_once_cost_as_much_as_one_by_one),
         cmocka_unit_test(what_is_no_text_becomes_text),
         cmocka_unit_test(a_feed_gives_all_and_ends),
+        cmocka_unit_test(without_descriptors_no_box_is_started),
         cmocka_unit_test(what_discovery_found_is_put_together_anew),
         cmocka_unit_test(what_discovery_found_wrong_is_named),
     };
+    (void)close_range(STDERR_FILENO + 1, ~0U, 0); /* numbers of descriptors are counted here */
     return cmocka_run_group_tests_name("engine", promises, NULL, NULL);
 }
