@@ -7,6 +7,11 @@
 #include "engine/feed.h"
 #include "engine/found.h"
 #include "engine/lines.h"
+#include "engine/outcomes.h"
+
+#include "base/tree.h"
+#include "domain/deployment.h"
+#include "domain/key.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -231,6 +236,143 @@ static void without_descriptors_no_box_is_started(void **state)
     loop_free(loop);
 }
 
+/* ---- outcomes ---- */
+
+struct kept {
+    struct store *store;
+    struct job_run run;
+    const char *pages; /* of the store, at most */
+    char status[24];
+    size_t n_result;
+};
+
+static int make_job(struct db *db, void *arg, struct err *e)
+{
+    struct kept *k = arg;
+    struct key key;
+    struct key_owner owner;
+    struct bundle bundle = { .id = id_new(db_env(db)),
+                             .blob_key = mem_text("b"),
+                             .kind = mem_text("module"),
+                             .entry = mem_text("index.js"),
+                             .workflows = json_pack("[{s:s}]", "name", "w") };
+    bool existing;
+    msec_t at;
+    scoped(json_decref) json_t *none = json_object();
+
+    assert_int_equal(key_create(db, "acme", "test", &key, e), 0);
+    assert_int_equal(key_check(db, key.text, &owner, e), 0);
+    k->run.tenant = owner.tenant;
+    const struct deployment_spec deployment = { .tenant = owner.tenant.text,
+                                                .id = id_new(db_env(db)),
+                                                .entry_point = "index.ts",
+                                                .source_key = "s",
+                                                .source_digest = "d" };
+    struct build build = { .deployment = deployment.id, .tenant = owner.tenant };
+    assert_int_equal(deployment_create(db, &deployment, &at, e), 0);
+    assert_int_equal(bundle_add(db, owner.tenant.text, "content", &bundle, e), 0);
+    assert_int_equal(build_ready(db, &build, &bundle, e), 0);
+    bundle_done(&bundle);
+    const struct job_spec job = { .tenant = owner.tenant.text,
+                                  .workflow = "w",
+                                  .params = none,
+                                  .launch = none,
+                                  .options = none,
+                                  .request_digest = "",
+                                  .timeout_ms = 1000,
+                                  .queue_limit = 10 };
+    assert_int_equal(job_create(db, &job, &k->run.id, &existing, e), 0);
+    assert_int_equal(job_begin(db, k->run.id.text, 1, JOB_WARM, e), 1);
+    return 0;
+}
+
+static int bound_pages(struct db *db, void *arg, struct err *e)
+{
+    static const struct stmt FEW = { "test.few",
+                                     "PRAGMA max_page_count = 1" }; /* those there are */
+    static const struct stmt MANY = { "test.many", "PRAGMA max_page_count = 1000000" };
+    scoped(rows_free) struct rows *r = db_query(db, *(bool *)arg ? &FEW : &MANY);
+
+    return rows_next(r, e) == 1 ? 0 : -1;
+}
+
+static void fill_disk(struct kept *k, bool full)
+{
+    scoped(err_clear) struct err e = { 0 };
+
+    assert_int_equal(store_write(k->store, bound_pages, &full, &e), 0);
+}
+
+static void note_job(void *arg, const struct job *j)
+{
+    struct kept *k = arg;
+
+    (void)snprintf(k->status, sizeof k->status, "%s", j->status);
+    k->n_result = j->result ? strlen(j->result) : 0;
+}
+
+static int look_at_job(struct db *db, void *arg, struct err *e)
+{
+    struct kept *k = arg;
+
+    return job_get(db, k->run.tenant.text, k->run.id.text, note_job, k, e);
+}
+
+static void assert_status(struct kept *k, const char *status)
+{
+    scoped(err_clear) struct err e = { 0 };
+
+    assert_int_equal(store_read(k->store, look_at_job, k, &e), 0);
+    assert_string_equal(k->status, status);
+}
+
+static void stop(void *arg)
+{
+    loop_stop(arg);
+}
+
+static void an_outcome_waits_for_room_on_the_disk(void **state)
+{
+    enum { LARGE = 1000000 };
+    char dir[] = "/tmp/impresario-engine-XXXXXX";
+    scoped(err_clear) struct err e = { 0 };
+    scoped(mem_free) char *result = mem_new(LARGE + 1);
+    struct clock_fake clock;
+    struct kept k = { .run.workflow = mem_text("w") };
+
+    (void)state;
+    clock_fake_init(&clock, 1700000000000);
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(store_open(&env_real, dir, &k.store, &e), 0);
+    assert_int_equal(store_write(k.store, make_job, &k, &e), 0);
+    struct loop *loop = loop_new(&clock.clock);
+    struct outcomes *outcomes = outcomes_new(k.store, loop);
+    memset(result, '1', LARGE);
+    fill_disk(&k, true);
+    outcomes_keep(outcomes, &k.run,
+                  &(struct job_outcome){ .status = JOB_COMPLETED, .result = result });
+    memset(result, '2', LARGE); /* it has its own */
+    assert_status(&k, "running");
+
+    for (int tries = 0; tries < 3; tries++) {
+        fill_disk(&k, tries < 2);
+        assert_status(&k, "running");
+        clock.steady += 60 * 1000;
+        loop_timer(loop, 0, stop, loop);
+        loop_run(loop);
+    }
+    assert_status(&k, "completed");
+    assert_int_equal(k.n_result, LARGE);
+
+    outcomes_keep(outcomes, &k.run, &(struct job_outcome){ .status = JOB_FAILED, .error = "late" });
+    assert_status(&k, "completed");
+    outcomes_free(outcomes);
+    loop_free(loop);
+    store_close(k.store);
+    job_run_done(&k.run);
+    assert_int_equal(tree_remove(dir), 0);
+}
+
 /* ---- what discovery found ---- */
 
 static int found(const char *text, json_t **out, struct err *e)
@@ -297,6 +439,7 @@ int main(void)
         cmocka_unit_test(what_is_no_text_becomes_text),
         cmocka_unit_test(a_feed_gives_all_and_ends),
         cmocka_unit_test(without_descriptors_no_box_is_started),
+        cmocka_unit_test(an_outcome_waits_for_room_on_the_disk),
         cmocka_unit_test(what_discovery_found_is_put_together_anew),
         cmocka_unit_test(what_discovery_found_wrong_is_named),
     };
