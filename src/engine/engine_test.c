@@ -4,6 +4,7 @@
  * real boxes, in test/api.
  */
 #include "engine/box.h"
+#include "engine/engine_private.h"
 #include "engine/feed.h"
 #include "engine/found.h"
 #include "engine/lines.h"
@@ -373,6 +374,137 @@ static void an_outcome_waits_for_room_on_the_disk(void **state)
     assert_int_equal(tree_remove(dir), 0);
 }
 
+/* ---- builds ---- */
+
+struct yard {
+    struct clock_fake clock;
+    struct env env;
+    struct settings settings;
+    struct engine engine;
+    struct blobs *blobs;
+    struct id deployment, tenant;
+    char status[24];
+};
+
+/* The last try of a build, whose row fills its page: its failure needs another page. */
+static int make_deployment(struct db *db, void *arg, struct err *e)
+{
+    static const struct stmt LAST = { "test.last_try",
+                                      "UPDATE deployment SET build_tries = 2 WHERE id = $1" };
+    struct yard *y = arg;
+    struct key key;
+    struct key_owner owner;
+    msec_t at;
+    char words[3801];
+
+    memset(words, 'x', sizeof words - 1);
+    words[sizeof words - 1] = '\0';
+    assert_int_equal(key_create(db, "acme", "test", &key, e), 0);
+    assert_int_equal(key_check(db, key.text, &owner, e), 0);
+    y->tenant = owner.tenant;
+    y->deployment = id_new(db_env(db));
+    const struct deployment_spec spec = { .tenant = owner.tenant.text,
+                                          .id = y->deployment,
+                                          .description = words,
+                                          .entry_point = "index.ts",
+                                          .source_key = "deployments/none/source.tar.gz",
+                                          .source_digest = "d" };
+    assert_int_equal(deployment_create(db, &spec, &at, e), 0);
+    return db_run(db, e, &LAST, P_TEXT(y->deployment.text)) == 1 ? 0 : -1;
+}
+
+static void note_deployment(void *arg, const struct deployment *d)
+{
+    struct yard *y = arg;
+
+    (void)snprintf(y->status, sizeof y->status, "%s", d->status);
+}
+
+static int look_at_deployment(struct db *db, void *arg, struct err *e)
+{
+    struct yard *y = arg;
+
+    return deployment_get(db, y->tenant.text, y->deployment.text, note_deployment, y, e);
+}
+
+static void assert_build_is(struct yard *y, const char *status)
+{
+    scoped(err_clear) struct err e = { 0 };
+
+    assert_int_equal(store_read(y->engine.store, look_at_deployment, y, &e), 0);
+    assert_string_equal(y->status, status);
+}
+
+static int refuse_updates(struct db *db, void *arg, struct err *e)
+{
+    static const struct stmt REFUSE = { "test.refuse",
+                                        "CREATE TEMP TRIGGER refuse BEFORE UPDATE ON deployment"
+                                        " BEGIN SELECT raise(ABORT, 'refused'); END" };
+    static const struct stmt ALLOW = { "test.allow", "DROP TRIGGER refuse" };
+
+    return db_run(db, e, *(bool *)arg ? &REFUSE : &ALLOW) < 0 ? -1 : 0;
+}
+
+static void pass(struct yard *y, msec_t time)
+{
+    y->clock.steady += time;
+    for (int i = 0; i < 3; i++) { /* what one round asks for, the next does */
+        loop_timer(y->engine.loop, 0, stop, y->engine.loop);
+        loop_run(y->engine.loop);
+    }
+}
+
+static void a_build_goes_on_when_the_store_does(void **state)
+{
+    char dir[] = "/tmp/impresario-engine-XXXXXX";
+    scoped(err_clear) struct err e = { 0 };
+    struct yard y = { .settings = { .data = dir,
+                                    .build_workers = 1,
+                                    .build_seconds = 60,
+                                    .build_memory_mib = 64,
+                                    .unpacked_mib = 8,
+                                    .entries = 8 } };
+    struct kept disk = { 0 };
+    bool refused = true;
+
+    (void)state;
+    clock_fake_init(&y.clock, 1700000000000);
+    y.env = (struct env){ &y.clock.clock, &rng_real, &disk_real };
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(store_open(&y.env, dir, &disk.store, &e), 0);
+    assert_int_equal(blobs_open(&y.env, dir, &y.blobs, &e), 0);
+    y.engine =
+        (struct engine){ .with = { .settings = &y.settings, .store = disk.store, .blobs = y.blobs },
+                         .settings = &y.settings,
+                         .store = disk.store,
+                         .loop = loop_new(&y.clock.clock),
+                         .epoch = 1,
+                         .lock = PTHREAD_MUTEX_INITIALIZER };
+    assert_int_equal(store_write(disk.store, make_deployment, &y, &e), 0);
+    y.engine.builder = builder_new(&y.engine);
+
+    assert_int_equal(store_write(disk.store, refuse_updates, &refused, &e), 0);
+    builder_wake(y.engine.builder);
+    refused = false;
+    assert_int_equal(store_write(disk.store, refuse_updates, &refused, &e), 0);
+    fill_disk(&disk, true);
+    for (int tries = 0; tries < 3; tries++) { /* it claims again by itself; there is no source */
+        pass(&y, 60 * 1000);
+        assert_build_is(&y, "building");
+        assert_int_equal(y.engine.state.building, 1);
+    }
+    fill_disk(&disk, false);
+    pass(&y, 60 * 1000);
+    assert_build_is(&y, "failed");
+    assert_int_equal(y.engine.state.building, 0);
+
+    builder_free(y.engine.builder);
+    loop_free(y.engine.loop);
+    blobs_close(y.blobs);
+    store_close(disk.store);
+    assert_int_equal(tree_remove(dir), 0);
+}
+
 /* ---- what discovery found ---- */
 
 static int found(const char *text, json_t **out, struct err *e)
@@ -440,6 +572,7 @@ int main(void)
         cmocka_unit_test(a_feed_gives_all_and_ends),
         cmocka_unit_test(without_descriptors_no_box_is_started),
         cmocka_unit_test(an_outcome_waits_for_room_on_the_disk),
+        cmocka_unit_test(a_build_goes_on_when_the_store_does),
         cmocka_unit_test(what_discovery_found_is_put_together_anew),
         cmocka_unit_test(what_discovery_found_wrong_is_named),
     };
