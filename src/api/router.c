@@ -481,20 +481,26 @@ static int run_writing(struct db *db, void *arg, struct err *e)
     struct request *r = arg;
     const char *path = r->entry->path;
 
-    if (!r->idempotency_key)
-        return r->entry->route->handler(&r->call, db, &r->answer, e);
-    int found =
-        repeat_find(db, r->owner.tenant.text, path, r->idempotency_key, r->digest, &r->answer, e);
+    int found = !r->idempotency_key ? 0
+                                    : repeat_find(db, r->owner.tenant.text, path,
+                                                  r->idempotency_key, r->digest, &r->answer, e);
     if (found != 0)
         return found < 0 ? -1 : 0;
     if (r->entry->route->handler(&r->call, db, &r->answer, e) < 0)
         return -1;
-    return repeat_keep(db, r->owner.tenant.text, path, r->idempotency_key, r->digest, r->answer, e);
+    r->handled = true;
+    return !r->idempotency_key ? 0
+                               : repeat_keep(db, r->owner.tenant.text, path, r->idempotency_key,
+                                             r->digest, r->answer, e);
 }
 
 static void written(void *arg, int state, const struct err *e)
 {
-    request_end(arg, state, e);
+    struct request *r = arg;
+
+    if (r->entry->route->kind == ROUTE_UPLOAD)
+        upload_written(r, state, e);
+    request_end(r, state, e);
 }
 
 void request_run(struct request *r)
