@@ -335,8 +335,9 @@ static void too_large(void *ctx, struct http_req *http, size_t limit)
     scoped(err_clear) struct err e = { 0 };
 
     (void)ctx;
-    err_set(&e, ERR_TOO_LARGE, "The body is larger than the %zu MiB that this route takes%s",
-            limit >> 20,
+    bool large = limit >= 1 << 20;
+    err_set(&e, ERR_TOO_LARGE, "The body is larger than the %zu %s that this route takes%s",
+            limit >> (large ? 20 : 10), large ? "MiB" : "KiB",
             r->entry->route->kind == ROUTE_UPLOAD
                 ? ": leave node_modules and build output out of the archive, or raise the server's "
                   "upload_mib"
