@@ -210,15 +210,20 @@ static void fail_all(struct call *group, const struct err *why)
     }
 }
 
+static int refuse(struct err *e)
+{
+    return err_set(e, ERR_UNAVAILABLE,
+                   "the disk failed while writing; the server must be restarted before it accepts "
+                   "changes again");
+}
+
 static void run_group(struct store *s, struct db *db, struct call *group)
 {
     scoped(err_clear) struct err why = { 0 };
     bool kept = false;
 
     if (s->broken) {
-        err_set(&why, ERR_UNAVAILABLE,
-                "the disk failed while writing; the server must be restarted before it accepts "
-                "changes again");
+        refuse(&why);
     } else if (db_begin(db, &why) == 0) {
         if (run_all(db, group, &why) < 0) {
             db_rollback(db);
@@ -356,4 +361,21 @@ int store_read(struct store *s, store_fn fn, void *arg, struct err *e)
     s->idle_readers = reader;
     pthread_mutex_unlock(&s->lock);
     return r;
+}
+
+static int ask_epoch(struct db *db, void *arg, struct err *e)
+{
+    static const struct stmt EPOCH = { "server.look", "SELECT epoch FROM server WHERE id = 1" };
+    scoped(rows_free) struct rows *r = db_query(db, &EPOCH);
+
+    (void)arg;
+    return rows_next(r, e) < 0 ? -1 : 0;
+}
+
+int store_check(struct store *s, struct err *e)
+{
+    pthread_mutex_lock(&s->lock);
+    bool broken = s->broken;
+    pthread_mutex_unlock(&s->lock);
+    return broken ? refuse(e) : store_read(s, ask_epoch, NULL, e);
 }

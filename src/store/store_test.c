@@ -8,8 +8,10 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -186,6 +188,41 @@ static void a_disk_that_is_full_keeps_nothing_that_was_said_to_fail(void **state
     sem_destroy(&g.go);
 }
 
+static int write_with_files_of(rlim_t bytes, struct world *w, char *name, struct err *e)
+{
+    struct rlimit before, few;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    few = (struct rlimit){ bytes, before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
+    int r = store_write(w->store, add, name, e);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    return r;
+}
+
+static void after_a_disk_that_failed_nothing_is_written_until_a_restart(void **state)
+{
+    struct world *w = *state;
+    scoped(err_clear) struct err e = { 0 };
+    char first[] = "first", lost[] = "lost", late[] = "late";
+
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(store_write(w->store, add, first, &e), 0);
+    assert_int_equal(store_check(w->store, &e), 0);
+    assert_int_equal(write_with_files_of(4096, w, lost, &e), -1);
+    assert_int_equal(e.code, ERR_IO);
+    assert_int_equal(store_write(w->store, add, late, &e), -1);
+    assert_int_equal(e.code, ERR_UNAVAILABLE);
+    assert_int_equal(store_check(w->store, &e), -1);
+    assert_int_equal(tenants(w), 1); /* what is there can be read */
+
+    store_close(take(w->store));
+    assert_int_equal(store_open(&env_real, w->dir, &w->store, &e), 0);
+    assert_int_equal(store_check(w->store, &e), 0);
+    assert_int_equal(store_write(w->store, add, late, &e), 0);
+    assert_int_equal(tenants(w), 2);
+}
+
 static void *write_many(void *arg)
 {
     void **start = arg;
@@ -262,6 +299,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_write_that_fails_leaves_nothing_and_says_nothing,
                                         open_world, close_world),
         cmocka_unit_test_setup_teardown(a_disk_that_is_full_keeps_nothing_that_was_said_to_fail,
+                                        open_world, close_world),
+        cmocka_unit_test_setup_teardown(after_a_disk_that_failed_nothing_is_written_until_a_restart,
                                         open_world, close_world),
         cmocka_unit_test_setup_teardown(writes_of_many_threads_are_all_kept, open_world,
                                         close_world),
