@@ -40,7 +40,6 @@ struct server {
     char *address; /* of the listener, without the port */
     long port;
     char *public_url;
-    char *program;
     const char *level; /* of the walls of a box */
 };
 
@@ -94,14 +93,6 @@ static char *url_of(const struct server *s, long port)
     return mem_format(v6 ? "http://[%s]:%ld" : "http://%s:%ld", s->address, port);
 }
 
-static char *own_program(void)
-{
-    char path[4096];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-
-    return n > 0 ? mem_text_n(path, (size_t)n) : mem_text("/proc/self/exe");
-}
-
 static int try_credential(struct db *db, void *arg, struct err *e)
 {
     return credential_try(db, arg, e);
@@ -133,9 +124,7 @@ static int start_store(struct server *s, struct err *e)
 
 static int start_spawner(struct server *s, struct err *e)
 {
-    s->program = own_program();
     const struct spawner_options options = {
-        .program = s->program,
         .runner_dir = s->settings.runner,
         .data_dir = s->settings.data,
         .sandbox_uid = (uid_t)s->settings.sandbox_uid,
@@ -233,7 +222,6 @@ static void stop(struct server *s)
     fd_close(s->lock);
     mem_free(s->address);
     mem_free(s->public_url);
-    mem_free(s->program);
     settings_done(&s->settings);
 }
 

@@ -55,6 +55,7 @@ struct request {
     struct call call;
     json_t *issues;
     json_t *answer;
+    bool handled; /* the handler has written; else the answer is an earlier one's */
 
     /* A request that waits for a change of the thing with this id. */
     const char *awaits;
@@ -84,6 +85,8 @@ int request_read(struct request *r, struct err *e);
 int upload_begin(struct request *r);
 int upload_chunk(struct request *r, const void *data, size_t n);
 void upload_complete(struct request *r);
+/* Removes what no row came to name. */
+void upload_written(struct request *r, int state, const struct err *e);
 void upload_done(struct request *r);
 
 /* ---- waiting ---- */

@@ -335,8 +335,9 @@ static void too_large(void *ctx, struct http_req *http, size_t limit)
     scoped(err_clear) struct err e = { 0 };
 
     (void)ctx;
-    err_set(&e, ERR_TOO_LARGE, "The body is larger than the %zu MiB that this route takes%s",
-            limit >> 20,
+    bool large = limit >= 1 << 20;
+    err_set(&e, ERR_TOO_LARGE, "The body is larger than the %zu %s that this route takes%s",
+            limit >> (large ? 20 : 10), large ? "MiB" : "KiB",
             r->entry->route->kind == ROUTE_UPLOAD
                 ? ": leave node_modules and build output out of the archive, or raise the server's "
                   "upload_mib"
@@ -481,20 +482,26 @@ static int run_writing(struct db *db, void *arg, struct err *e)
     struct request *r = arg;
     const char *path = r->entry->path;
 
-    if (!r->idempotency_key)
-        return r->entry->route->handler(&r->call, db, &r->answer, e);
-    int found =
-        repeat_find(db, r->owner.tenant.text, path, r->idempotency_key, r->digest, &r->answer, e);
+    int found = !r->idempotency_key ? 0
+                                    : repeat_find(db, r->owner.tenant.text, path,
+                                                  r->idempotency_key, r->digest, &r->answer, e);
     if (found != 0)
         return found < 0 ? -1 : 0;
     if (r->entry->route->handler(&r->call, db, &r->answer, e) < 0)
         return -1;
-    return repeat_keep(db, r->owner.tenant.text, path, r->idempotency_key, r->digest, r->answer, e);
+    r->handled = true;
+    return !r->idempotency_key ? 0
+                               : repeat_keep(db, r->owner.tenant.text, path, r->idempotency_key,
+                                             r->digest, r->answer, e);
 }
 
 static void written(void *arg, int state, const struct err *e)
 {
-    request_end(arg, state, e);
+    struct request *r = arg;
+
+    if (r->entry->route->kind == ROUTE_UPLOAD)
+        upload_written(r, state, e);
+    request_end(r, state, e);
 }
 
 void request_run(struct request *r)

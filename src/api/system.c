@@ -28,13 +28,12 @@ static int count(struct db *db, void *arg, struct err *e)
     return job_count_open(db, &c->queued, &c->running, e);
 }
 
-/* Ready: the store answers, and the server is not on its way out. */
+/* Ready: the store answers and takes writes, and the server is not on its way out. */
 static void readiness(struct api *a, struct http_req *r)
 {
     scoped(err_clear) struct err e = { 0 };
-    struct counts counts = { 0 };
     bool draining = atomic_load(&a->draining);
-    bool stored = store_read(a->with.store, count, &counts, &e) == 0;
+    bool stored = store_check(a->with.store, &e) == 0;
     struct engine_state state = engine_state(a->with.engine);
     scoped(json_decref) json_t *out =
         json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:i}", "status",

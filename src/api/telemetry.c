@@ -5,6 +5,8 @@
  */
 #include "api/route.h"
 
+#include "base/bounds.h"
+
 static int record(struct call *c, struct db *db, json_t **out, struct err *e)
 {
     (void)c;
@@ -16,6 +18,6 @@ static int record(struct call *c, struct db *db, json_t **out, struct err *e)
 }
 
 const struct route telemetry_routes[] = {
-    { ROUTE_READ, "/v1/telemetry/recordCliEvent", record },
+    { ROUTE_READ, "/v1/telemetry/recordCliEvent", record, LIMIT_EVENT },
     { 0 },
 };

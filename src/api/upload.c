@@ -111,6 +111,15 @@ void upload_complete(struct request *r)
         pool_run(r->api->disk, make_durable, r);
 }
 
+void upload_written(struct request *r, int state, const struct err *e)
+{
+    bool may_be_named = state < 0 ? e->code == ERR_IO /* of a commit, which may be on disk */
+                                  : r->handled;
+
+    if (!may_be_named)
+        blob_delete(r->api->with.blobs, r->upload.key);
+}
+
 void upload_done(struct request *r)
 {
     envelope_free(r->envelope);

@@ -40,11 +40,6 @@ void inflow_free(struct inflow *in)
     mem_free(in);
 }
 
-uint64_t inflow_in(const struct inflow *in)
-{
-    return in->n_in;
-}
-
 uint64_t inflow_out(const struct inflow *in)
 {
     return in->n_out;

@@ -25,7 +25,6 @@ DEFINE_SCOPED(struct inflow, inflow_free)
  * ERR_LIMIT or ERR_IO. */
 must_use ssize_t inflow_next(struct inflow *in, const void **data, struct err *e);
 
-uint64_t inflow_in(const struct inflow *in);  /* bytes taken from the descriptor's stream */
 uint64_t inflow_out(const struct inflow *in); /* bytes given so far */
 
 #endif

@@ -56,6 +56,20 @@ static void times_have_three_decimals_and_z(void **state)
     assert_string_equal(text, "2025-12-31T23:59:59.007Z");
 }
 
+static void a_text_is_cut_between_characters(void **state)
+{
+    static const char text[] = "a\xc3\xa4\xf0\x9f\x98\x80z"; /* of 1, 2, 4 and 1 bytes */
+    static const size_t kept[] = { 0, 1, 1, 3, 3, 3, 3, 7, 8, 8 };
+
+    (void)state;
+    assert_null(mem_text_most(NULL, 5));
+    for (size_t most = 0; most < n_items(kept); most++) {
+        scoped(mem_free) char *cut = mem_text_most(text, most);
+        assert_int_equal(strlen(cut), kept[most]);
+        assert_memory_equal(cut, text, kept[most]);
+    }
+}
+
 static void errors_tell_what_was_being_done(void **state)
 {
     scoped(err_clear) struct err e = { 0 };
@@ -155,6 +169,7 @@ int main(void)
         cmocka_unit_test(ids_are_valid_and_increase),
         cmocka_unit_test(only_uuids_are_ids),
         cmocka_unit_test(times_have_three_decimals_and_z),
+        cmocka_unit_test(a_text_is_cut_between_characters),
         cmocka_unit_test(errors_tell_what_was_being_done),
         cmocka_unit_test(foreign_json_is_refused_with_its_place),
         cmocka_unit_test(a_loop_serves_posts_timers_and_descriptors),

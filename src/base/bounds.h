@@ -13,6 +13,9 @@ enum {
     /* A request body that is held in memory: params (1 MiB) and what surrounds them. */
     LIMIT_BODY = 2 * 1024 * 1024,
 
+    /* A body that anybody may send, without a key: a command's name and a few facts about it. */
+    LIMIT_EVENT = 16 * 1024,
+
     /* A body whose `source` streams to disk: a 47 MiB archive after base64. */
     LIMIT_UPLOAD = 64 * 1024 * 1024,
 

@@ -55,26 +55,3 @@ void err_clear(struct err *e)
     mem_free(e->msg);
     *e = (struct err){ 0 };
 }
-
-const char *err_name(enum err_code code)
-{
-    static const char *const names[ERR_CODES] = {
-        [ERR_NONE] = "none",
-        [ERR_INPUT] = "input",
-        [ERR_AUTH] = "auth",
-        [ERR_FORBIDDEN] = "forbidden",
-        [ERR_NOT_FOUND] = "not_found",
-        [ERR_METHOD] = "method",
-        [ERR_CONFLICT] = "conflict",
-        [ERR_PRECONDITION] = "precondition",
-        [ERR_TOO_LARGE] = "too_large",
-        [ERR_MEDIA_TYPE] = "media_type",
-        [ERR_LIMIT] = "limit",
-        [ERR_NOT_IMPLEMENTED] = "not_implemented",
-        [ERR_UNAVAILABLE] = "unavailable",
-        [ERR_TIMEOUT] = "timeout",
-        [ERR_IO] = "io",
-        [ERR_INTERNAL] = "internal",
-    };
-    return code < ERR_CODES ? names[code] : "unknown";
-}

@@ -46,7 +46,6 @@ int err_set_errno(struct err *e, enum err_code code, int err_no, const char *for
 int err_wrap(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void err_clear(struct err *e);
-const char *err_name(enum err_code code);
 
 static inline void err_clear_at(struct err *e)
 {

@@ -43,6 +43,17 @@ char *mem_text_n(const char *text, size_t n)
     return copy;
 }
 
+char *mem_text_most(const char *text, size_t most)
+{
+    size_t n = text ? strnlen(text, most + 1) : 0;
+
+    if (n <= most)
+        return mem_text(text);
+    while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80)
+        most--;
+    return mem_text_n(text, most);
+}
+
 char *mem_format(const char *format, ...)
 {
     char *text = NULL;

@@ -34,6 +34,8 @@ void *mem_new_array(size_t n, size_t size) __attribute__((malloc, returns_nonnul
 void *mem_resize(void *p, size_t size) __attribute__((returns_nonnull));
 char *mem_text(const char *text);
 char *mem_text_n(const char *text, size_t n);
+/* At most so many bytes of a UTF-8 text, which end where a character does. NULL for NULL. */
+char *mem_text_most(const char *text, size_t most);
 char *mem_format(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 void mem_free(void *p);
 

@@ -17,6 +17,14 @@ struct check {
 
 static void check(struct check *c, const json_t *schema, const json_t *value);
 
+/* One step into the value. */
+static void check_at(struct check *c, json_t *step, const json_t *schema, const json_t *value)
+{
+    json_array_append_new(c->path, step);
+    check(c, schema, value);
+    json_array_remove(c->path, json_array_size(c->path) - 1);
+}
+
 /* ---- issues ---- */
 
 static void add(struct check *c, json_t *issue, const char *code, char *message)
@@ -53,6 +61,20 @@ static void bound(struct check *c, bool small, const char *type, json_int_t limi
         json_pack("{s:I,s:s,s:b,s:b}", small ? "minimum" : "maximum", limit, "type", type,
                   "inclusive", 1, "exact", 0),
         small ? "too_small" : "too_big", message);
+}
+
+/* `what` is String or Array, as in "String must contain at least 2 character(s)". */
+static void check_count(struct check *c, const char *what, json_int_t n, json_int_t least,
+                        json_int_t most, const char *parts)
+{
+    const char *type = *what == 'S' ? "string" : "array";
+
+    if (n < least)
+        bound(c, true, type, least,
+              mem_format("%s must contain at least %lld %s(s)", what, (long long)least, parts));
+    if (n > most)
+        bound(c, false, type, most,
+              mem_format("%s must contain at most %lld %s(s)", what, (long long)most, parts));
 }
 
 /* ---- types ---- */
@@ -170,16 +192,9 @@ static void check_string(struct check *c, const json_t *schema, const json_t *va
     const char *text = json_string_value(value);
     const char *format = json_text(schema, "format");
     const char *pattern = json_text(schema, "pattern");
-    json_int_t n = utf16_length(text);
-    json_int_t least = json_int(schema, "minLength", 0);
-    json_int_t most = json_int(schema, "maxLength", INT64_MAX);
 
-    if (n < least)
-        bound(c, true, "string", least,
-              mem_format("String must contain at least %lld character(s)", (long long)least));
-    if (n > most)
-        bound(c, false, "string", most,
-              mem_format("String must contain at most %lld character(s)", (long long)most));
+    check_count(c, "String", utf16_length(text), json_int(schema, "minLength", 0),
+                json_int(schema, "maxLength", INT64_MAX), "character");
     if (format && strcmp(format, "uuid") == 0 && !id_valid(text))
         invalid_string(c, "uuid", "Invalid uuid");
     if (format && strcmp(format, "uri") == 0 && !is_url(text))
@@ -213,21 +228,11 @@ static void check_number(struct check *c, const json_t *schema, const json_t *va
 static void check_array(struct check *c, const json_t *schema, const json_t *value)
 {
     const json_t *items = json_object_get(schema, "items");
-    json_int_t n = (json_int_t)json_array_size(value);
-    json_int_t least = json_int(schema, "minItems", 0);
-    json_int_t most = json_int(schema, "maxItems", INT64_MAX);
 
-    if (n < least)
-        bound(c, true, "array", least,
-              mem_format("Array must contain at least %lld element(s)", (long long)least));
-    if (n > most)
-        bound(c, false, "array", most,
-              mem_format("Array must contain at most %lld element(s)", (long long)most));
-    for (size_t i = 0; items && i < json_array_size(value); i++) {
-        json_array_append_new(c->path, json_integer((json_int_t)i));
-        check(c, items, json_array_get(value, i));
-        json_array_remove(c->path, json_array_size(c->path) - 1);
-    }
+    check_count(c, "Array", (json_int_t)json_array_size(value), json_int(schema, "minItems", 0),
+                json_int(schema, "maxItems", INT64_MAX), "element");
+    for (size_t i = 0; items && i < json_array_size(value); i++)
+        check_at(c, json_integer((json_int_t)i), items, json_array_get(value, i));
 }
 
 static void missing(struct check *c, const json_t *schema)
@@ -265,9 +270,7 @@ static void check_object(struct check *c, const json_t *schema, const json_t *va
         const json_t *member = json_object_get(value, name);
         if (!member)
             continue;
-        json_array_append_new(c->path, json_string(name));
-        check(c, property, member);
-        json_array_remove(c->path, json_array_size(c->path) - 1);
+        check_at(c, json_string(name), property, member);
     }
     json_object_foreach(json_object_get(schema, "dependentRequired"), name, property) {
         json_array_foreach(property, i, required) {

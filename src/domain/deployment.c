@@ -196,20 +196,6 @@ int bundle_find(struct db *db, const char *tenant, const char *content_key, stru
     return found == 1 ? bundle_row(r, out, e) : found;
 }
 
-int bundle_get(struct db *db, const char *deployment, struct bundle *out, struct err *e)
-{
-    static const struct stmt GET = {
-        "bundle.get", "SELECT b.id, b.blob_key, b.kind, b.entry, b.layer, b.workflows, b.size"
-                      " FROM bundle b JOIN deployment d ON d.bundle_id = b.id WHERE d.id = $1"
-    };
-    scoped(rows_free) struct rows *r = db_query(db, &GET, P_TEXT(deployment));
-    int found = rows_next(r, e);
-
-    if (found == 0)
-        return err_set(e, ERR_NOT_FOUND, "the deployment's code was removed");
-    return found < 0 || bundle_row(r, out, e) < 0 ? -1 : 0;
-}
-
 int bundle_add(struct db *db, const char *tenant, const char *content_key, const struct bundle *b,
                struct err *e)
 {
@@ -285,10 +271,8 @@ int build_failed(struct db *db, const struct build *b, const char *why, struct e
 
     if (n > LIMIT_BUILD_ERROR) {
         static const char mark[] = "\n(shortened; the build log has it all)";
-        size_t cut = LIMIT_BUILD_ERROR - sizeof mark;
-        while (cut > 0 && ((unsigned char)why[cut] & 0xc0) == 0x80)
-            cut--; /* not inside of a character */
-        text = mem_format("%.*s%s", (int)cut, why, mark);
+        scoped(mem_free) char *start = mem_text_most(why, LIMIT_BUILD_ERROR - sizeof mark);
+        text = mem_format("%s%s", start, mark);
     }
     if (db_run(db, e, &FAILED, P_TEXT(b->deployment.text), P_TEXT(text ? text : why),
                P_INT(db_now(db))) < 0)

@@ -79,7 +79,6 @@ void bundle_done(struct bundle *b);
 /* 1 and `out`, or 0 when this tenant has no bundle of that content. */
 must_use int bundle_find(struct db *db, const char *tenant, const char *content_key,
                          struct bundle *out, struct err *e);
-must_use int bundle_get(struct db *db, const char *deployment, struct bundle *out, struct err *e);
 must_use int bundle_add(struct db *db, const char *tenant, const char *content_key,
                         const struct bundle *b, struct err *e);
 

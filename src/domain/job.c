@@ -183,12 +183,14 @@ static struct job job_row(struct rows *r)
 
 static int queue_position(struct db *db, const char *id, int64_t *out, struct err *e)
 {
-    /* Tenants take turns, each with its own jobs in order. */
+    /* Tenants take turns, each with its own jobs in order: the n-th of one comes after as many of
+     * each other's as there are, but no more than n. Counting reads an index alone. */
     static const struct stmt BEFORE = {
         "job.position",
-        "WITH line AS (SELECT id, row_number() OVER (PARTITION BY tenant_id ORDER BY id) AS turn"
-        " FROM job WHERE status = 'queued')"
-        " SELECT count(*) - 1 FROM line WHERE turn <= (SELECT turn FROM line WHERE id = $1)"
+        "WITH mine AS (SELECT count(*) AS turn FROM job WHERE status = 'queued' AND id <= $1"
+        "   AND tenant_id = (SELECT tenant_id FROM job WHERE id = $1)),"
+        " line AS (SELECT count(*) AS n FROM job WHERE status = 'queued' GROUP BY tenant_id)"
+        " SELECT sum(CASE WHEN n < turn THEN n ELSE turn END) - 1 FROM mine, line"
     };
     scoped(rows_free) struct rows *r = db_query(db, &BEFORE, P_TEXT(id));
 

@@ -171,12 +171,3 @@ int key_each(struct db *db, void (*row)(void *arg, const struct key_row *row), v
     }
     return more;
 }
-
-int key_any(struct db *db, struct err *e)
-{
-    static const struct stmt ANY = { "key.any",
-                                     "SELECT 1 FROM api_key WHERE revoked_at IS NULL LIMIT 1" };
-    scoped(rows_free) struct rows *r = db_query(db, &ANY);
-
-    return rows_next(r, e);
-}

@@ -38,7 +38,4 @@ struct key_row {
 must_use int key_each(struct db *db, void (*row)(void *arg, const struct key_row *row), void *arg,
                       struct err *e);
 
-/* 1 when there is a key that is good, else 0. */
-must_use int key_any(struct db *db, struct err *e);
-
 #endif

@@ -10,6 +10,7 @@
 
 enum {
     WAITING = 64, /* questions of one cage under way */
+    ASKING = 8,   /* of these, that the resolver has: it serves all cages, with 32 threads */
     AT_ONCE = 16, /* datagrams, before the others have their turn */
 };
 
@@ -17,6 +18,7 @@ struct query {
     struct dns *dns;
     struct sockaddr_in from;
     struct dns_question question;
+    bool asked;
     struct query *next;
 };
 
@@ -24,8 +26,8 @@ struct dns {
     struct dns_options with;
     int fd;
     struct watch *watch;
-    struct query *queries;
-    size_t n;
+    struct query *queries; /* the oldest first */
+    size_t n, n_asked;
 };
 
 static void answer(const struct query *q, enum dns_code code, const struct place *at, size_t n_at)
@@ -57,13 +59,16 @@ static void answer_localhost(const struct query *q)
     answer(q, DNS_FINE, at, n_items(at));
 }
 
+static void ask_more(struct dns *d);
+
 static void on_found(void *arg, const struct resolved *found)
 {
     static const enum dns_code codes[] = { [RESOLVER_FOUND] = DNS_FINE,
                                            [RESOLVER_NO_NAME] = DNS_NO_NAME,
                                            [RESOLVER_FAILED] = DNS_FAILED };
     struct query *q = arg, **at_query = &q->dns->queries;
-    const struct dns_options *o = &q->dns->with;
+    struct dns *d = q->dns;
+    const struct dns_options *o = &d->with;
     msec_t now = clock_steady(&clock_real);
     struct place fine[RESOLVER_PLACES];
     const char *reason = NULL;
@@ -85,20 +90,37 @@ static void on_found(void *arg, const struct resolved *found)
     while (*at_query != q)
         at_query = &(*at_query)->next;
     *at_query = q->next;
-    q->dns->n--;
+    d->n--;
+    d->n_asked--;
     mem_free(q);
+    ask_more(d);
+}
+
+/* An answer that is known comes at once, and asks for more itself. */
+static void ask_more(struct dns *d)
+{
+    struct query *q = d->queries;
+
+    while (q && q->asked)
+        q = q->next;
+    if (!q || d->n_asked == ASKING)
+        return;
+    q->asked = true;
+    d->n_asked++;
+    if (!resolver_find(d->with.resolver, q->question.name, on_found, q))
+        on_found(q, &(struct resolved){ .outcome = RESOLVER_FAILED });
 }
 
 static void resolve(struct dns *d, const struct query *asked)
 {
-    struct query *q = mem_new(sizeof *q);
+    struct query *q = mem_new(sizeof *q), **end = &d->queries;
 
     *q = *asked;
-    q->next = d->queries;
-    d->queries = q;
+    while (*end)
+        end = &(*end)->next;
+    *end = q;
     d->n++;
-    if (!resolver_find(d->with.resolver, q->question.name, on_found, q))
-        on_found(q, &(struct resolved){ .outcome = RESOLVER_FAILED });
+    ask_more(d);
 }
 
 static void take_question(struct dns *d, const struct query *q)

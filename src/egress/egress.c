@@ -184,6 +184,8 @@ void egress_attach(struct egress *g, struct loop *loop, egress_refused_fn fn, vo
     g->arg = arg;
     if (loop && g->fd >= 0)
         g->watch = loop_watch(loop, g->fd, EPOLLIN, on_message, g);
+    else if (loop)
+        g->restart = loop_timer(loop, g->restart_ms, on_restart, g);
 }
 
 void egress_free(struct egress *g)

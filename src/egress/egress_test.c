@@ -11,7 +11,8 @@
 #include "egress/egress.h"
 
 #include "base/buf.h"
-#include "egress/place.h"
+#include "egress/outside_testing.h"
+#include "exec/box_testing.h"
 #include "exec/exec.h"
 
 #include <arpa/inet.h>
@@ -36,258 +37,7 @@
 
 #include <cmocka.h>
 
-enum { TEST_USER = 60999, STUCK_MS = 30000, NOTES = 4096, HTTP = 80, ECHO = 7, OTHER = 443 };
-
-#define PUBLIC  "45.45.45.45"
-#define PUBLIC6 "2a00:45::10"
-#define OWN     "44.44.44.44"
-
-/* What those outside have seen: "address:port\n" for every connection. */
-struct notes {
-    int n;
-    char text[NOTES][PLACE_TEXT];
-};
-
-static struct {
-    struct notes *notes;
-    bool has_internet;
-    pid_t servers[4];
-    int n_servers;
-    uint16_t loopback_port; /* of a server on the host's loopback, v4 and v6 */
-    int life[2];            /* closed when the tests end: root's do not get a user's signals */
-} outside;
-
-/* ---- those outside ---- */
-
-static void take_note(int client)
-{
-    struct sockaddr_storage at;
-    socklen_t n = sizeof at;
-    struct place p;
-    int i = __atomic_fetch_add(&outside.notes->n, 1, __ATOMIC_SEQ_CST);
-
-    if (i < NOTES && getsockname(client, (struct sockaddr *)&at, &n) == 0 &&
-        place_of_sockaddr((struct sockaddr *)&at, &p)) {
-        place_print(&p, outside.notes->text[i]);
-    }
-}
-
-static void serve_page(int client)
-{
-    static const char page[] = "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n"
-                               "<title>t</title><p id=p></p><script>"
-                               "document.getElementById('p').textContent = 'rea' + 'ched'</script>"
-                               "<!-- answered -->\n";
-    char request[4096];
-
-    if (read(client, request, sizeof request) <= 0)
-        return;
-    (void)!write(client, page, strlen(page));
-    (void)shutdown(client, SHUT_WR);
-    while (read(client, request, sizeof request) > 0) {
-    }
-}
-
-static void serve_echo(int client)
-{
-    char data[65536];
-    ssize_t n;
-
-    while ((n = read(client, data, sizeof data)) > 0) {
-        for (ssize_t done = 0, w; done < n; done += w) {
-            w = write(client, data + done, (size_t)(n - done));
-            if (w <= 0)
-                return;
-        }
-    }
-}
-
-static int listen_on(bool v6, bool all, uint16_t port)
-{
-    struct sockaddr_in v4 = { .sin_family = AF_INET,
-                              .sin_port = htons(port),
-                              .sin_addr.s_addr = htonl(all ? INADDR_ANY : INADDR_LOOPBACK) };
-    struct sockaddr_in6 six = { .sin6_family = AF_INET6,
-                                .sin6_port = htons(port),
-                                .sin6_addr = all ? in6addr_any : in6addr_loopback };
-    int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (v6)
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    if ((v6 ? bind(fd, (struct sockaddr *)&six, sizeof six)
-            : bind(fd, (struct sockaddr *)&v4, sizeof v4)) < 0 ||
-        listen(fd, 1024) < 0)
-        abort();
-    return fd;
-}
-
-static _Noreturn void serve(const int *fds, size_t n)
-{
-    struct pollfd ready[9];
-
-    (void)signal(SIGCHLD, SIG_IGN);
-    fd_close(outside.life[1]);
-    for (size_t i = 0; i < n; i++)
-        ready[i] = (struct pollfd){ fds[i], POLLIN, 0 };
-    ready[n] = (struct pollfd){ outside.life[0], POLLIN, 0 };
-    for (;;) {
-        if (poll(ready, n + 1, -1) < 0)
-            continue;
-        if (ready[n].revents)
-            _exit(0);
-        for (size_t i = 0; i < n; i++) {
-            struct sockaddr_storage at;
-            socklen_t n_at = sizeof at;
-            struct place p;
-            if (!ready[i].revents)
-                continue;
-            int client = accept4(fds[i], NULL, NULL, SOCK_CLOEXEC);
-            if (client < 0)
-                continue;
-            take_note(client);
-            if (fork() == 0) {
-                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-                if (getsockname(client, (struct sockaddr *)&at, &n_at) == 0 &&
-                    place_of_sockaddr((struct sockaddr *)&at, &p) && p.port == ECHO)
-                    serve_echo(client);
-                else
-                    serve_page(client);
-                _exit(0);
-            }
-            fd_close(client);
-        }
-    }
-}
-
-static void command(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void command(const char *format, ...)
-{
-    scoped(buf_done) struct buf text = { 0 };
-    va_list args;
-
-    va_start(args, format);
-    buf_vformat(&text, format, args);
-    va_end(args);
-    if (system(buf_str(&text)) != 0) { /* NOLINT(cert-env33-c): words of our own */
-        (void)fprintf(stderr, "failed: %s\n", text.data);
-        exit(EXIT_FAILURE);
-    }
-}
-
-static _Noreturn void be_internet(int up, int cable)
-{
-    static const char addresses[] =
-        "10.9.0.2/24 " PUBLIC " 169.254.169.254 168.63.129.16 192.168.7.7 "
-        "172.16.5.5 100.64.1.1 192.0.2.1 203.0.113.10 198.18.0.1";
-    static const char sixes[] = "fd99::2/64 " PUBLIC6 " 2001:db8:1::10 2002:a00:5::1 "
-                                "64:ff9b::a00:5 fd00:ec2::254";
-    int fds[8], n = 0;
-    char go;
-
-    if (unshare(CLONE_NEWNET) < 0 || write(up, "u", 1) != 1 || read(cable, &go, 1) != 1)
-        _exit(1);
-    command("ip link set lo up && for a in %s; do ip addr add $a dev vi || exit 1; done && "
-            "for a in %s; do ip addr add $a dev vi nodad || exit 1; done && ip link set vi up",
-            addresses, sixes);
-    static const uint16_t ports[] = { HTTP, ECHO, OTHER, 25 };
-    for (size_t i = 0; i < n_items(ports); i++) {
-        fds[n++] = listen_on(false, true, ports[i]);
-        fds[n++] = listen_on(true, true, ports[i]);
-    }
-    if (write(up, "r", 1) != 1)
-        _exit(1);
-    serve(fds, (size_t)n);
-}
-
-/* Names that only this process and its children know. */
-static void bind_text(const char *text, const char *at)
-{
-    char path[] = "/tmp/egress-test-XXXXXX";
-    int fd = mkstemp(path);
-
-    if (fd < 0 || write(fd, text, strlen(text)) < 0 || fchmod(fd, 0644) < 0 ||
-        mount(path, at, NULL, MS_BIND, NULL) < 0) {
-        perror(at);
-        exit(EXIT_FAILURE);
-    }
-    fd_close(fd);
-    (void)unlink(path);
-}
-
-static void make_internet(void)
-{
-    int up[2], cable[2];
-    char word;
-
-    if (geteuid() != 0 || unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 ||
-        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
-        (void)fprintf(stderr, "# not root: what needs an internet of its own is skipped\n");
-        return;
-    }
-    if (pipe2(up, O_CLOEXEC) < 0 || pipe2(cable, O_CLOEXEC) < 0)
-        abort();
-    pid_t pid = fork();
-    if (pid == 0)
-        be_internet(up[1], cable[0]);
-    outside.servers[outside.n_servers++] = pid;
-    fd_close(up[1]);
-    if (read(up[0], &word, 1) != 1)
-        exit(EXIT_FAILURE);
-    command("ip link set lo up && ip link add vh type veth peer name vi netns %d && "
-            "ip addr add 10.9.0.1/24 dev vh && ip addr add " OWN "/32 dev vh && "
-            "ip addr add fd99::1/64 dev vh nodad && ip addr add 2a00:44::44/128 dev vh nodad && "
-            "ip link set vh up && ip route add default via 10.9.0.2 && "
-            "ip -6 route add default via fd99::2 src fd99::1",
-            pid);
-    if (write(cable[1], "g", 1) != 1 || read(up[0], &word, 1) != 1)
-        exit(EXIT_FAILURE);
-    /* The kernel takes its time to see that a cable has two ends. */
-    command("until ip -6 route get 2a00:44::44 | grep -q ^local && ip -6 route get " PUBLIC6
-            " | grep -q 'via fd99::2'; do sleep 0.02; done");
-    bind_text("127.0.0.1 localhost\n" PUBLIC " public.test\n" PUBLIC6 " public.test six.test\n"
-              "10.9.0.2 lan.test shop.test\n127.0.0.1 rebind.test\n169.254.169.254 meta.test\n" OWN
-              " own.test\n",
-              "/etc/hosts");
-    bind_text("nameserver 127.0.0.1\n", "/etc/resolv.conf");
-    outside.has_internet = true;
-    fd_close(cable[0]);
-    fd_close(cable[1]);
-    fd_close(up[0]);
-}
-
-/* Services of the host itself. */
-static void make_host_services(void)
-{
-    struct sockaddr_in at = { 0 };
-    socklen_t n = sizeof at;
-    int first = listen_on(false, false, 0);
-    int fds[4] = { first }, n_fds = 1;
-
-    if (getsockname(first, (struct sockaddr *)&at, &n) < 0)
-        abort();
-    outside.loopback_port = ntohs(at.sin_port);
-    fds[n_fds++] = listen_on(true, false, outside.loopback_port);
-    if (outside.has_internet) {
-        fds[n_fds++] = listen_on(false, true, HTTP);
-        fds[n_fds++] = listen_on(true, true, HTTP);
-    }
-    pid_t pid = fork();
-    if (pid == 0)
-        serve(fds, (size_t)n_fds);
-    outside.servers[outside.n_servers++] = pid;
-    for (int i = 0; i < n_fds; i++)
-        fd_close(fds[i]);
-}
-
-static bool was_reached(const char *address)
-{
-    for (int i = 0; i < outside.notes->n && i < NOTES; i++) {
-        if (strncmp(outside.notes->text[i], address, strlen(address)) == 0)
-            return true;
-    }
-    return false;
-}
+enum { TEST_USER = 60999, STUCK_MS = 30000 };
 
 /* ---- a server with one list, and boxes ---- */
 
@@ -300,17 +50,6 @@ struct world {
     struct buf refusals; /* "child target: reason\n" */
     int64_t untold;
     const char *expected; /* a refusal that is waited for */
-};
-
-struct run {
-    struct world *world;
-    struct child *child;
-    int out;
-    struct watch *watch;
-    struct buf text;
-    bool ended;
-    char step[32], detail[256];
-    const char *until;
 };
 
 static void on_stuck(void *arg)
@@ -348,7 +87,7 @@ static void world_open(struct world *w, const char *const *allow, size_t n)
     spawner_attach(w->spawner, w->loop);
     egress_attach(w->egress, w->loop, on_refused, w);
     w->stuck = loop_timer(w->loop, STUCK_MS, on_stuck, w);
-    outside.notes->n = 0;
+    outside_forget();
 }
 
 static void world_close(struct world *w)
@@ -361,38 +100,7 @@ static void world_close(struct world *w)
     assert_int_equal(rmdir(w->data_dir), 0);
 }
 
-static void stop_when_done(struct run *r)
-{
-    if ((r->until && r->text.n > 0 && strstr(r->text.data, r->until)) || (r->ended && !r->watch))
-        loop_stop(r->world->loop);
-}
-
-static void on_output(void *arg, uint32_t events)
-{
-    struct run *r = arg;
-    ssize_t n = read(r->out, buf_reserve(&r->text, 4096), 4096);
-
-    (void)events;
-    if (n > 0) {
-        buf_grew(&r->text, (size_t)n);
-    } else {
-        watch_free(take(r->watch));
-        fd_close(take_fd(&r->out));
-    }
-    stop_when_done(r);
-}
-
-static void on_exit_told(void *arg, const struct child_exit *how)
-{
-    struct run *r = arg;
-
-    r->ended = true;
-    (void)snprintf(r->step, sizeof r->step, "%s", how->step ? how->step : "");
-    (void)snprintf(r->detail, sizeof r->detail, "%s", how->detail ? how->detail : "");
-    stop_when_done(r);
-}
-
-static void run_start(struct run *r, struct world *w, bool browser, const char *const *argv)
+static void start(struct run *r, struct world *w, bool browser, const char *const *argv)
 {
     const struct plan_limits limits = { .net = PLAN_NET_CAGE,
                                         .memory_mib = browser ? 2048 : 512,
@@ -400,53 +108,31 @@ static void run_start(struct run *r, struct world *w, bool browser, const char *
                                         .work_mib = 64,
                                         .browser = browser };
     struct plan *p = plan_new("test", &limits);
-    int ends[2];
 
-    *r = (struct run){ .world = w };
     plan_env_runtime(p);
     for (; *argv; argv++)
         plan_arg(p, *argv);
-    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    plan_fd(p, ends[1], 1);
-    plan_fd(p, fcntl(ends[1], F_DUPFD_CLOEXEC, 3), 2);
-    r->out = ends[0];
-    r->watch = loop_watch(w->loop, r->out, EPOLLIN, on_output, r);
-    r->child = child_start(w->spawner, p, on_exit_told, r);
+    run_start(r, w->loop, w->spawner, p);
 }
 
-static void run_wait(struct run *r, const char *until)
+/* Its box must stand. */
+static void wait_for(struct run *r, const char *until)
 {
-    r->until = until;
-    loop_run(r->world->loop);
+    run_wait(r, until);
     if (r->step[0])
         fail_msg("%s: %s", r->step, r->detail);
 }
 
-static void run_done(struct run *r)
-{
-    watch_free(r->watch);
-    fd_close(r->out);
-    child_free(r->child);
-    buf_done(&r->text);
-}
-
 static void run_script(struct run *r, struct world *w, const char *script)
 {
-    run_start(r, w, false, (const char *const[]){ "/usr/bin/bash", "-c", script, NULL });
-    run_wait(r, NULL);
+    start(r, w, false, (const char *const[]){ "/usr/bin/bash", "-c", script, NULL });
+    wait_for(r, NULL);
 }
 
 static void run_python(struct run *r, struct world *w, const char *script)
 {
-    run_start(r, w, false, (const char *const[]){ "/usr/bin/python3", "-c", script, NULL });
-    run_wait(r, NULL);
-}
-
-static void assert_says(const struct run *r, const char *words)
-{
-    if (!strstr(buf_str(&r->text), words))
-        fail_msg("\"%s\" is not in \"%s\"; refused:\n%s", words, buf_str(&r->text),
-                 buf_str(&r->world->refusals));
+    start(r, w, false, (const char *const[]){ "/usr/bin/python3", "-c", script, NULL });
+    wait_for(r, NULL);
 }
 
 static void assert_silent(const struct run *r, const char *words)
@@ -469,10 +155,10 @@ static void assert_refused(struct world *w, const char *what)
     "get() { (exec 3<>/dev/tcp/$1/$2 && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3) " \
     "2>&1 | tail -n 1 | sed \"s/^/$1: /\"; }\n"
 
-#define NEEDS_INTERNET()           \
-    do {                           \
-        if (!outside.has_internet) \
-            skip();                \
+#define NEEDS_INTERNET()             \
+    do {                             \
+        if (!outside_has_internet()) \
+            skip();                  \
     } while (0)
 
 /* ---- what is reached ---- */
@@ -486,12 +172,12 @@ static void the_internet_is_reached(void **state)
     NEEDS_INTERNET();
     world_open(&w, NULL, 0);
     run_script(&r, &w, GET "get " PUBLIC " 80; get " PUBLIC6 " 443; get public.test 80");
-    assert_says(&r, PUBLIC ": ");
-    assert_says(&r, PUBLIC6 ": ");
-    assert_says(&r, "public.test: ");
-    assert_int_equal(outside.notes->n, 3);
-    assert_true(was_reached(PUBLIC ":80"));
-    assert_true(was_reached("[" PUBLIC6 "]:443"));
+    run_says(&r, PUBLIC ": ");
+    run_says(&r, PUBLIC6 ": ");
+    run_says(&r, "public.test: ");
+    assert_int_equal(outside_connections(), 3);
+    assert_true(outside_was_reached(PUBLIC ":80"));
+    assert_true(outside_was_reached("[" PUBLIC6 "]:443"));
     run_done(&r);
     world_close(&w);
 }
@@ -541,7 +227,7 @@ static void nothing_else_is_reached(void **state)
             assert_refused(&w, targets[k].refused);
         run_done(&r);
     }
-    assert_int_equal(outside.notes->n, 0);
+    assert_int_equal(outside_connections(), 0);
     world_close(&w);
 }
 
@@ -552,11 +238,11 @@ static void a_refusal_names_the_box(void **state)
 
     (void)state;
     world_open(&w, NULL, 0);
-    run_start(&r, &w, false,
-              (const char *const[]){ "/usr/bin/bash", "-c", GET "get 10.9.0.2 80", NULL });
+    start(&r, &w, false,
+          (const char *const[]){ "/usr/bin/bash", "-c", GET "get 10.9.0.2 80", NULL });
     scoped(mem_free) char *line =
         mem_format("%lld 10.9.0.2:80: private address\n", (long long)child_id(r.child));
-    run_wait(&r, NULL);
+    wait_for(&r, NULL);
     assert_refused(&w, line);
     run_done(&r);
     world_close(&w);
@@ -594,18 +280,18 @@ static void the_hosts_loopback_is_not_reached(void **state)
     scoped(mem_free) char *script =
         mem_format(GET "get 127.0.0.1 %1$d; get ::1 %1$d; get localhost %1$d; get 127.9.9.9 %1$d;"
                        "get 0.0.0.0 %1$d; get :: %1$d; get ::ffff:127.0.0.1 %1$d; get 127.0.0.1 1",
-                   outside.loopback_port);
+                   outside_loopback_port());
     run_script(&r, &w, script);
     assert_silent(&r, "answered");
-    assert_says(&r, "refused");
-    assert_int_equal(outside.notes->n, 0);
+    run_says(&r, "refused");
+    assert_int_equal(outside_connections(), 0);
     run_done(&r);
     world_close(&w);
 }
 
 static void the_hosts_loopback_is_reached_where_it_is_allowed(void **state)
 {
-    scoped(mem_free) char *entry = mem_format("127.0.0.1:%d", outside.loopback_port);
+    scoped(mem_free) char *entry = mem_format("127.0.0.1:%d", outside_loopback_port());
     const char *const allow[] = { entry };
     struct world w;
     struct run r;
@@ -614,12 +300,12 @@ static void the_hosts_loopback_is_reached_where_it_is_allowed(void **state)
     world_open(&w, allow, 1);
     scoped(mem_free) char *script =
         mem_format(GET "get 127.0.0.1 %1$d; get ::1 %1$d; get 127.0.0.1 80; get 127.0.0.2 %1$d",
-                   outside.loopback_port);
+                   outside_loopback_port());
     run_script(&r, &w, script);
-    assert_says(&r, "127.0.0.1: <title>");
+    run_says(&r, "127.0.0.1: <title>");
     assert_silent(&r, "::1: <title>");
     assert_silent(&r, "127.0.0.2: <title>");
-    assert_int_equal(outside.notes->n, 1);
+    assert_int_equal(outside_connections(), 1);
     assert_refused(&w, "127.0.0.1:80: loopback address");
     assert_refused(&w, "127.0.0.2");
     run_done(&r);
@@ -647,9 +333,9 @@ static void a_box_can_serve_itself(void **state)
         run_python(&r, &w, SELF_SERVED);
         assert_int_equal(strncmp(buf_str(&r.text), "b'hello' ", 9), 0);
         port = strtol(r.text.data + 9, NULL, 10);
-        assert_says(&r, "\nb'hello' ");
+        run_says(&r, "\nb'hello' ");
         assert_true(n == 0 || port >= 61000);
-        assert_int_equal(outside.notes->n, 0);
+        assert_int_equal(outside_connections(), 0);
         assert_int_equal(w.refusals.n, 0);
         run_done(&r);
         world_close(&w);
@@ -670,9 +356,9 @@ static void what_the_list_has_is_reached(void **state)
     run_script(&r, &w,
                GET "get 192.168.7.7 80; get 172.16.5.5 443; get fd99::2 80; get " OWN
                    " 80; get 172.16.5.5 80; get 10.9.0.2 80; get fd99::1 80");
-    assert_int_equal(outside.notes->n, 4);
-    assert_true(was_reached("192.168.7.7:80") && was_reached("172.16.5.5:443"));
-    assert_true(was_reached("[fd99::2]:80") && was_reached(OWN ":80"));
+    assert_int_equal(outside_connections(), 4);
+    assert_true(outside_was_reached("192.168.7.7:80") && outside_was_reached("172.16.5.5:443"));
+    assert_true(outside_was_reached("[fd99::2]:80") && outside_was_reached(OWN ":80"));
     run_done(&r);
     world_close(&w);
 }
@@ -690,12 +376,12 @@ static void names_are_the_hosts(void **state)
         "cat /etc/resolv.conf; for n in public.test PUBLIC.test six.test lan.test rebind.test "
         "meta.test own.test no.test localhost a.localhost; do echo $n: $(getent ahosts $n | "
         "grep STREAM | cut -d' ' -f1 | sort); done");
-    assert_says(&r, "nameserver 127.0.0.53");
-    assert_says(&r, "public.test: " PUBLIC6 " " PUBLIC "\n");
-    assert_says(&r, "PUBLIC.test: " PUBLIC6 " " PUBLIC "\n");
-    assert_says(&r, "six.test: " PUBLIC6 "\n");
-    assert_says(&r, "lan.test:\nrebind.test:\nmeta.test:\nown.test:\nno.test:\n");
-    assert_says(&r, "a.localhost: 127.0.0.1 ::1\n");
+    run_says(&r, "nameserver 127.0.0.53");
+    run_says(&r, "public.test: " PUBLIC6 " " PUBLIC "\n");
+    run_says(&r, "PUBLIC.test: " PUBLIC6 " " PUBLIC "\n");
+    run_says(&r, "six.test: " PUBLIC6 "\n");
+    run_says(&r, "lan.test:\nrebind.test:\nmeta.test:\nown.test:\nno.test:\n");
+    run_says(&r, "a.localhost: 127.0.0.1 ::1\n");
     assert_refused(&w, "lan.test (10.9.0.2): private address");
     assert_refused(&w, "rebind.test (127.0.0.1): loopback address");
     assert_refused(&w, "meta.test (169.254.169.254): link-local address");
@@ -715,7 +401,7 @@ static void a_name_on_the_list_is_reached_by_what_it_means(void **state)
     world_open(&w, allow, 1);
     run_script(&r, &w,
                GET "get 10.9.0.2 80; get shop.test 80; get shop.test 443; get meta.test 80");
-    assert_int_equal(outside.notes->n, 1); /* not before it was asked for */
+    assert_int_equal(outside_connections(), 1); /* not before it was asked for */
     assert_refused(&w, "10.9.0.2:443: private address");
     run_done(&r);
     world_close(&w);
@@ -743,12 +429,12 @@ static void other_questions_have_empty_answers(void **state)
     (void)state;
     world_open(&w, NULL, 0);
     run_python(&r, &w, ask);
-    assert_says(&r, "0007818000010001");       /* A, and then AAAA: one answer */
-    assert_says(&r, "00047f000001\n00078180"); /* 127.0.0.1 */
-    assert_says(&r, "0007818000010000");       /* the others: none */
-    assert_says(&r, "000781810000");           /* unreadable */
-    assert_says(&r, "0007818300010000");       /* a name that is none */
-    assert_says(&r, "nothing\n");
+    run_says(&r, "0007818000010001");       /* A, and then AAAA: one answer */
+    run_says(&r, "00047f000001\n00078180"); /* 127.0.0.1 */
+    run_says(&r, "0007818000010000");       /* the others: none */
+    run_says(&r, "000781810000");           /* unreadable */
+    run_says(&r, "0007818300010000");       /* a name that is none */
+    run_says(&r, "nothing\n");
     run_done(&r);
     world_close(&w);
 }
@@ -772,8 +458,8 @@ static void nobody_inside_has_rights_over_the_cage(void **state)
         "nft list ruleset 2>&1 | head -n 1; ip route flush table local 2>&1 | head -n 1; "
         "ls /sys/class/net 2>/dev/null; grep -c : /proc/net/dev");
     assert_silent(&r, "did ");
-    assert_says(&r, "not permitted");
-    assert_says(&r, "1\n"); /* one interface */
+    run_says(&r, "not permitted");
+    run_says(&r, "1\n"); /* one interface */
     run_done(&r);
     world_close(&w);
 }
@@ -789,13 +475,13 @@ static void in_a_browsers_box_more_namespaces_lead_nowhere(void **state)
 
     (void)state;
     world_open(&w, NULL, 0);
-    run_start(&r, &w, true, (const char *const[]){ "/usr/bin/bash", "-c", script, NULL });
-    run_wait(&r, NULL);
-    assert_says(&r, "nested");
+    start(&r, &w, true, (const char *const[]){ "/usr/bin/bash", "-c", script, NULL });
+    wait_for(&r, NULL);
+    run_says(&r, "nested");
     assert_silent(&r, "reached");
     assert_silent(&r, "ruled");
     assert_silent(&r, "entered");
-    assert_int_equal(outside.notes->n, 0);
+    assert_int_equal(outside_connections(), 0);
     run_done(&r);
     world_close(&w);
 }
@@ -899,6 +585,12 @@ static void stop_loop(void *arg)
     loop_stop(arg);
 }
 
+static void turn(const struct world *w)
+{
+    (void)loop_timer(w->loop, 1, stop_loop, w->loop);
+    loop_run(w->loop);
+}
+
 static void when_egress_dies_a_new_one_serves_new_cages(void **state)
 {
     struct world w;
@@ -907,26 +599,42 @@ static void when_egress_dies_a_new_one_serves_new_cages(void **state)
     (void)state;
     NEEDS_INTERNET();
     world_open(&w, NULL, 0);
-    run_start(&r, &w, false,
-              (const char *const[]){ "/usr/bin/bash", "-c",
-                                     GET "exec 3<>/dev/tcp/" PUBLIC "/7; echo hi >&3; read x <&3; "
-                                         "echo up $x; read x <&3; echo cut; get " PUBLIC " 80",
-                                     NULL });
-    run_wait(&r, "up hi");
+    start(&r, &w, false,
+          (const char *const[]){ "/usr/bin/bash", "-c",
+                                 GET "exec 3<>/dev/tcp/" PUBLIC "/7; echo hi >&3; read x <&3; "
+                                     "echo up $x; read x <&3; echo cut; get " PUBLIC " 80",
+                                 NULL });
+    wait_for(&r, "up hi");
     pid_t old = egress_pid(w.egress);
     assert_int_equal(kill(old, SIGKILL), 0);
-    run_wait(&r, NULL);
-    assert_says(&r, "cut\n");
+    wait_for(&r, NULL);
+    run_says(&r, "cut\n");
     assert_silent(&r, "title");
     run_done(&r);
 
-    while (egress_pid(w.egress) == old) {
-        (void)loop_timer(w.loop, 1, stop_loop, w.loop);
-        loop_run(w.loop);
-    }
+    while (egress_pid(w.egress) == old)
+        turn(&w);
     run_script(&other, &w, GET "get " PUBLIC " 80");
-    assert_says(&other, "<title>");
+    run_says(&other, "<title>");
     run_done(&other);
+    world_close(&w);
+}
+
+/* Dead before it was ready, it is started after a pause, in which the loop may change. */
+static void it_comes_back_on_the_loop_that_comes_next(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, NULL, 0);
+    pid_t old = egress_pid(w.egress);
+    assert_int_equal(kill(old, SIGKILL), 0);
+    while (egress_pid(w.egress) == old)
+        turn(&w);
+    egress_attach(w.egress, NULL, NULL, NULL);
+    egress_attach(w.egress, w.loop, on_refused, &w);
+    while (egress_pid(w.egress) == 0)
+        turn(&w);
     world_close(&w);
 }
 
@@ -937,9 +645,9 @@ static void when_the_spawner_dies_the_new_one_makes_cages(void **state)
 
     (void)state;
     world_open(&w, NULL, 0);
-    run_start(&r, &w, false,
-              (const char *const[]){ "/usr/bin/bash", "-c", "echo up; sleep 1000", NULL });
-    run_wait(&r, "up");
+    start(&r, &w, false,
+          (const char *const[]){ "/usr/bin/bash", "-c", "echo up; sleep 1000", NULL });
+    wait_for(&r, "up");
     assert_int_equal(kill(spawner_pid(w.spawner), SIGKILL), 0);
     r.until = NULL;
     loop_run(w.loop);
@@ -976,14 +684,14 @@ static void with_the_box_its_connections_end(void **state)
     run_done(&r);
     int before = -1, after = -2;
     for (int i = 0; i < 20; i++) {
-        run_start(&r, &w, false,
-                  (const char *const[]){ "/usr/bin/bash", "-c",
-                                         "for i in 1 2 3 4; do exec {x}<>/dev/tcp/" PUBLIC
-                                         "/7; echo hi >&$x; read y <&$x; done; echo up; cat <&$x",
-                                         NULL });
-        run_wait(&r, "up");
+        start(&r, &w, false,
+              (const char *const[]){ "/usr/bin/bash", "-c",
+                                     "for i in 1 2 3 4; do exec {x}<>/dev/tcp/" PUBLIC
+                                     "/7; echo hi >&$x; read y <&$x; done; echo up; cat <&$x",
+                                     NULL });
+        wait_for(&r, "up");
         child_kill(r.child);
-        run_wait(&r, NULL);
+        wait_for(&r, NULL);
         run_done(&r);
         if (geteuid() == 0)
             *(i == 0 ? &before : &after) = count_files(fds);
@@ -1001,7 +709,7 @@ static void without_egress_a_cage_is_not_replaced_by_less(void **state)
     (void)state;
     world_open(&w, NULL, 0);
     egress_free(take(w.egress));
-    run_start(&r, &w, false, (const char *const[]){ "/usr/bin/true", NULL });
+    start(&r, &w, false, (const char *const[]){ "/usr/bin/true", NULL });
     r.until = NULL;
     loop_run(w.loop);
     assert_string_equal(r.step, "network");
@@ -1032,18 +740,11 @@ static void chromium_loads_a_page(void **state)
     if (access(browse[0], X_OK) < 0)
         skip();
     world_open(&w, NULL, 0);
-    run_start(&r, &w, true, browse);
-    run_wait(&r, NULL);
-    assert_says(&r, "<p id=\"p\">reached</p>");
+    start(&r, &w, true, browse);
+    wait_for(&r, NULL);
+    run_says(&r, "<p id=\"p\">reached</p>");
     run_done(&r);
     world_close(&w);
-}
-
-static void stop_outside(void)
-{
-    fd_close(outside.life[1]);
-    for (int i = 0; i < outside.n_servers; i++)
-        (void)waitpid(outside.servers[i], NULL, 0);
 }
 
 int main(int argc, char **argv)
@@ -1053,12 +754,7 @@ int main(int argc, char **argv)
     if (egress_wanted(argv[0]))
         return egress_main(argc, argv);
 
-    outside.notes = mmap(NULL, sizeof *outside.notes, PROT_READ | PROT_WRITE,
-                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (outside.notes == MAP_FAILED || pipe2(outside.life, O_CLOEXEC) < 0)
-        return EXIT_FAILURE;
-    make_internet();
-    make_host_services();
+    outside_begin();
     if (argc > 1 && strcmp(argv[1], "--as-user") == 0 && geteuid() == 0 &&
         (setgid(TEST_USER) < 0 || setuid(TEST_USER) < 0))
         return EXIT_FAILURE;
@@ -1081,12 +777,13 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_unreachable_target_is_a_reset_at_once),
         cmocka_unit_test(a_cage_has_so_many_connections_and_no_more),
         cmocka_unit_test(when_egress_dies_a_new_one_serves_new_cages),
+        cmocka_unit_test(it_comes_back_on_the_loop_that_comes_next),
         cmocka_unit_test(when_the_spawner_dies_the_new_one_makes_cages),
         cmocka_unit_test(with_the_box_its_connections_end),
         cmocka_unit_test(without_egress_a_cage_is_not_replaced_by_less),
         cmocka_unit_test(chromium_loads_a_page),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    stop_outside();
+    outside_end();
     return failed;
 }

@@ -13,7 +13,7 @@
 #include <strings.h>
 
 enum {
-    THREADS = 8,
+    THREADS = 32,      /* they wait for servers, and a cage has 8 at most */
     NAMES = 512,       /* known or asked for; more are refused while all are being asked for */
     FRESH_MS = 10000,  /* as long as the answers say */
     FAILURE_MS = 2000, /* a name that is not there may come */

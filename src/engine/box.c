@@ -21,10 +21,9 @@ struct box {
     struct child *child;
     struct timer *timer;
     struct lines *frames, *out, *err;
-    int control; /* written to; `frames` reads and owns it */
     struct buf to_send;
     struct watch *send_watch;
-    int send_fd; /* a duplicate of control: one descriptor has one watch */
+    int send_fd; /* a duplicate of what `frames` reads: one descriptor has one watch */
     int spill;   /* descriptor 4, read end; -1: none or ended */
     struct watch *spill_watch;
     int out_file;
@@ -194,26 +193,31 @@ int box_start(const struct box_spec *spec, const struct box_user *user, struct b
     scoped(fd_close) int out_fd = -1;
     scoped(fd_close) int err_fd = -1;
     scoped(fd_close) int spill = -1;
-    int control[2];
+    scoped(fd_close) int control = -1;
+    scoped(fd_close) int send_fd = -1;
+    int ends[2];
 
     if (make_pipe(plan, 1, &out_fd, e) < 0 || make_pipe(plan, 2, &err_fd, e) < 0 ||
         (spec->out_file >= 0 && make_pipe(plan, 4, &spill, e) < 0))
         return -1;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) < 0)
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return err_set_errno(e, ERR_IO, errno, "make a socket");
-    (void)fcntl(control[0], F_SETFL, O_NONBLOCK);
-    plan_fd(plan, control[1], 3);
+    control = ends[0];
+    plan_fd(plan, ends[1], 3);
+    send_fd = fcntl(control, F_DUPFD_CLOEXEC, 3);
+    if (send_fd < 0)
+        return err_set_errno(e, ERR_IO, errno, "make a socket");
+    (void)fcntl(control, F_SETFL, O_NONBLOCK);
 
     struct box *b = mem_new(sizeof *b);
     b->loop = spec->loop;
     b->user = *user;
-    b->control = control[0];
-    b->send_fd = fcntl(control[0], F_DUPFD_CLOEXEC, 3);
+    b->send_fd = take_fd(&send_fd);
     b->spill = take_fd(&spill);
     b->out_file = spec->out_file;
     b->out_left = spec->out_max;
-    b->frames =
-        lines_new(b->loop, b->control, LIMIT_FRAME, &(struct lines_user){ on_frame, on_closed, b });
+    b->frames = lines_new(b->loop, take_fd(&control), LIMIT_FRAME,
+                          &(struct lines_user){ on_frame, on_closed, b });
     b->out = lines_new(b->loop, take_fd(&out_fd), LIMIT_LOG_LINE,
                        &(struct lines_user){ on_stdout, on_closed, b });
     b->err = lines_new(b->loop, take_fd(&err_fd), LIMIT_LOG_LINE,

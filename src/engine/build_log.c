@@ -2,7 +2,6 @@
 #include "engine/build_log.h"
 
 #include "base/bounds.h"
-#include "base/buf.h"
 #include "base/log.h"
 #include "domain/log_line.h"
 
@@ -31,23 +30,19 @@ static void kept(void *arg, int r, const struct err *e)
     mem_free(line);
 }
 
-void build_say(struct build_logger *l, const char *stream, const char *format, ...)
+void build_say(struct build_logger *l, const char *stream, const char *text)
 {
     static const char over[] = "The log of this build is longer than is kept; the rest is dropped.";
-    scoped(buf_done) struct buf text = { 0 };
-    va_list args;
 
     if (l->said > LIMIT_BUILD_LOG)
         return;
-    va_start(args, format);
-    buf_vformat(&text, format, args);
-    va_end(args);
-    l->said += text.n + 32; /* a row has a cost of its own */
+    l->said += strlen(text) + 32; /* a row has a cost of its own */
+    bool last = l->said > LIMIT_BUILD_LOG;
 
     struct line *line = mem_new(sizeof *line);
     line->deployment = l->deployment;
     line->phase = l->phase;
-    strncpy(line->stream, l->said > LIMIT_BUILD_LOG ? "system" : stream, sizeof line->stream - 1);
-    line->text = l->said > LIMIT_BUILD_LOG ? mem_text(over) : buf_take(&text);
+    strncpy(line->stream, last ? "system" : stream, sizeof line->stream - 1);
+    line->text = mem_text(last ? over : text);
     store_submit(l->store, keep, kept, line);
 }

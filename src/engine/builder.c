@@ -15,8 +15,11 @@ struct place {
     struct place *next;
 };
 
+enum { PAUSE_MS = 1000 }; /* after the store could not be written */
+
 struct builder {
     struct engine *engine;
+    struct timer *retry;
     struct place *places;
     int n;
     struct id last; /* the tenant that had the last turn */
@@ -49,6 +52,7 @@ void builder_free(struct builder *b)
         b->places = p->next;
         place_free(p);
     }
+    timer_free(b->retry);
     mem_free(b);
 }
 
@@ -77,14 +81,23 @@ static struct building *begin(struct builder *b, struct build *what, const struc
     return p->building = building_start(b, b->engine, what, trial);
 }
 
+static void on_retry(void *arg)
+{
+    struct builder *b = arg;
+
+    b->retry = NULL;
+    builder_wake(b);
+}
+
 void builder_wake(struct builder *b)
 {
-    while (b->n < b->engine->settings->build_workers && !b->engine->draining) {
+    while (!b->retry && b->n < b->engine->settings->build_workers && !b->engine->draining) {
         scoped(err_clear) struct err err = { 0 };
         struct claim c = { .epoch = b->engine->epoch, .after = b->last.text };
         if (store_write(b->engine->store, claim, &c, &err) < 0) {
             log_event(LOG_ERROR, "build.claim_failed", F_TEXT("error", err.msg));
-            return;
+            b->retry = loop_timer(b->engine->loop, PAUSE_MS, on_retry, b);
+            break;
         }
         if (!c.found)
             break;

@@ -10,13 +10,21 @@
  */
 #include "base/log.h"
 #include "domain/credential.h"
+#include "engine/outcomes.h"
 #include "engine/slot.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
+enum {
+    STORE_PAUSE_MS = 1000, /* after the store could not be read or written */
+    START_PAUSE_MS = 1000, /* after a box could not even be asked for: no descriptors are left */
+};
+
 struct place {
     struct slot *slot;
+    bool begun;   /* the row of its job says so: the job needs an outcome */
+    bool dropped; /* it is being killed before its job began */
     struct place *next;
 };
 
@@ -24,9 +32,10 @@ struct dispatcher {
     struct engine *engine;
     int64_t slots;
     struct place *places;
-    struct id last;      /* the tenant that had the last turn */
+    struct id last; /* the tenant that had the last turn */
+    struct outcomes *outcomes;
     char *warm_layer;    /* of the last job; NULL: none */
-    struct timer *retry; /* after a slot that did not start */
+    struct timer *retry; /* nothing is given a slot before it fires */
     int failures;        /* in a row */
     bool working;        /* inside dispatch(): callbacks ask for another round */
     bool again;
@@ -75,31 +84,29 @@ static bool same_layer(const char *a, const char *b)
 }
 
 /* A slot that is anybody's, ready ones first; NULL when there is none. */
-static struct slot *free_slot(struct dispatcher *d, const char *layer)
+static struct place *free_place(const struct dispatcher *d, const char *layer)
 {
-    struct slot *warming = NULL;
+    struct place *warming = NULL;
 
     for (struct place *p = d->places; p; p = p->next) {
         if (slot_job(p->slot) || !same_layer(slot_layer(p->slot), layer))
             continue;
         if (slot_state(p->slot) == SLOT_READY)
-            return p->slot;
+            return p;
         if (slot_state(p->slot) == SLOT_WARMING)
-            warming = p->slot;
+            warming = p;
     }
     return warming;
 }
 
 /* ---- outcomes ---- */
 
-static char *keep_artifact(struct dispatcher *d, const struct slot *s, const char *id,
-                           const char *name, const char *data)
+static char *keep_artifact(struct dispatcher *d, const char *id, const char *name, const char *data)
 {
     scoped(err_clear) struct err e = { 0 };
     struct blob *blob = NULL;
     scoped(mem_free) char *key = mem_format("jobs/%s/%s", id, name);
 
-    (void)s;
     if (!data || blob_new(d->engine->with.blobs, &blob, &e) < 0)
         return NULL;
     if (disk_write_all(store_env(d->engine->store)->disk, blob_fd(blob), data, strlen(data)) < 0) {
@@ -109,47 +116,32 @@ static char *keep_artifact(struct dispatcher *d, const struct slot *s, const cha
     return blob_keep(blob, key, &e) < 0 ? NULL : take(key);
 }
 
-struct finish {
-    const char *id;
-    struct job_outcome outcome;
-    int changed;
-};
-
-static int finish(struct db *db, void *arg, struct err *e)
+static struct place *place_of(const struct dispatcher *d, const struct slot *s)
 {
-    struct finish *f = arg;
+    struct place *p = d->places;
 
-    f->changed = job_finish(db, f->id, &f->outcome, e);
-    return f->changed < 0 ? -1 : 0;
-}
-
-static void settle(struct dispatcher *d, const struct job_run *run, const struct job_outcome *o)
-{
-    scoped(err_clear) struct err e = { 0 };
-    struct finish f = { run->id.text, *o, 0 };
-    static const char *const names[] = { "completed", "failed", "cancelled" };
-
-    if (store_write(d->engine->store, finish, &f, &e) < 0)
-        log_event(LOG_ERROR, "job.not_settled", F_TEXT("job", run->id.text),
-                  F_TEXT("error", e.msg));
-    else if (f.changed)
-        log_event(LOG_INFO, "job.ended", F_TEXT("job", run->id.text),
-                  F_TEXT("workflow", run->workflow), F_TEXT("status", names[o->status]));
+    while (p && p->slot != s)
+        p = p->next;
+    return p;
 }
 
 static void on_outcome(void *arg, struct slot *s, const struct slot_outcome *o)
 {
     struct dispatcher *d = arg;
     const struct job_run *run = slot_job(s);
+    const struct place *p = place_of(d, s);
     struct job_outcome outcome = o->outcome;
+
+    if (!p || !p->begun)
+        return; /* its row still waits, or was cancelled */
     /* Kept as it came, base64: it is given out through a data URL or decoded where it is served. */
     scoped(mem_free) char *screenshot =
-        keep_artifact(d, s, run->id.text, "screenshot.b64", o->screenshot);
-    scoped(mem_free) char *html = keep_artifact(d, s, run->id.text, "page.html", o->html);
+        keep_artifact(d, run->id.text, "screenshot.b64", o->screenshot);
+    scoped(mem_free) char *html = keep_artifact(d, run->id.text, "page.html", o->html);
 
     outcome.screenshot_key = screenshot;
     outcome.html_key = html;
-    settle(d, run, &outcome);
+    outcomes_keep(d->outcomes, run, &outcome);
 }
 
 /* ---- running ---- */
@@ -160,6 +152,8 @@ struct begin {
     enum job_begin how;
     json_t *credentials, *missing;
     int begun;
+    bool lost; /* the job has begun, and cannot go on: `fault` */
+    struct err fault;
 };
 
 static int begin(struct db *db, void *arg, struct err *e)
@@ -167,45 +161,68 @@ static int begin(struct db *db, void *arg, struct err *e)
     struct begin *b = arg;
 
     b->begun = job_begin(db, b->run->id.text, b->d->engine->epoch, b->how, e);
-    if (b->begun <= 0 || b->how == JOB_COLD)
-        return b->begun < 0 ? -1 : 0;
-    return credential_collect(db, b->d->engine->with.sealer, b->run->tenant.text,
-                              json_object_get(b->run->launch, "credential_names"), b->credentials,
-                              b->missing, e);
+    if (b->begun > 0 && b->how == JOB_WARM)
+        b->lost = credential_collect(db, b->d->engine->with.sealer, b->run->tenant.text,
+                                     json_object_get(b->run->launch, "credential_names"),
+                                     b->credentials, b->missing, &b->fault) < 0;
+    return b->begun < 0 ? -1 : 0;
 }
 
-/* The job's slot is ready: the row says `running`, and then the job is told to run. */
-static void run(struct dispatcher *d, struct slot *s)
+static void retry(void *arg);
+
+static void try_later(struct dispatcher *d, msec_t pause)
+{
+    if (!d->retry)
+        d->retry = loop_timer(d->engine->loop, pause, retry, d);
+}
+
+static void drop(struct place *p)
+{
+    p->dropped = true;
+    slot_kill(p->slot);
+}
+
+/* The job's slot is ready: the row says `running`, and then the job is told to run. While the store
+ * cannot say so the job waits in its slot. */
+static void run(struct dispatcher *d, struct place *p)
 {
     scoped(err_clear) struct err e = { 0 };
     scoped(json_decref) json_t *credentials = json_object();
     scoped(json_decref) json_t *missing = json_array();
-    struct begin b = { d, slot_job(s), JOB_WARM, credentials, missing, 0 };
+    struct begin b = { d, slot_job(p->slot), JOB_WARM, credentials, missing, 0, false, { 0 } };
 
     if (store_write(d->engine->store, begin, &b, &e) < 0) {
         log_event(LOG_ERROR, "job.not_begun", F_TEXT("job", b.run->id.text),
                   F_TEXT("error", e.msg));
-        settle(d, b.run,
-               &(struct job_outcome){ .status = JOB_FAILED,
-                                      .error = "The server could not start the job; see "
-                                               "its log" });
-        slot_kill(s);
+        try_later(d, STORE_PAUSE_MS);
     } else if (b.begun == 0) {
-        slot_kill(s); /* it was cancelled at the last moment */
+        drop(p); /* it was cancelled at the last moment */
+    } else if (b.lost) {
+        log_event(LOG_ERROR, "job.no_credentials", F_TEXT("job", b.run->id.text),
+                  F_TEXT("error", b.fault.msg));
+        outcomes_keep(d->outcomes, b.run,
+                      &(struct job_outcome){ .status = JOB_FAILED,
+                                             .error = "The server could not open the job's "
+                                                      "credentials; see its log" });
+        p->begun = false;
+        drop(p);
     } else {
+        p->begun = true;
         log_event(LOG_INFO, "job.started", F_TEXT("job", b.run->id.text),
                   F_TEXT("workflow", b.run->workflow));
-        slot_run(s, credentials, missing);
+        slot_run(p->slot, credentials, missing);
     }
+    err_clear(&b.fault);
 }
 
 static void on_ready(void *arg, struct slot *s)
 {
     struct dispatcher *d = arg;
+    struct place *p = place_of(d, s);
 
     d->failures = 0;
-    if (slot_job(s))
-        run(d, s);
+    if (slot_job(s) && !p->dropped)
+        run(d, p);
     dispatch(d);
 }
 
@@ -214,6 +231,10 @@ static void retry(void *arg)
     struct dispatcher *d = arg;
 
     d->retry = NULL;
+    for (struct place *p = d->places; p && !d->retry; p = p->next) {
+        if (slot_job(p->slot) && slot_state(p->slot) == SLOT_READY && !p->dropped)
+            run(d, p);
+    }
     dispatch(d);
 }
 
@@ -235,8 +256,7 @@ static void on_ended(void *arg, struct slot *s, const char *why)
         msec_t pause = 250L << (d->failures < 8 ? d->failures : 8);
         d->failures++;
         log_event(LOG_WARN, "slot.lost", F_TEXT("why", why), F_INT("retry_ms", pause));
-        if (!d->retry)
-            d->retry = loop_timer(d->engine->loop, pause, retry, d);
+        try_later(d, pause);
         note(d);
         return;
     }
@@ -245,7 +265,7 @@ static void on_ended(void *arg, struct slot *s, const char *why)
 
 /* ---- starting ---- */
 
-static struct slot *start(struct dispatcher *d, const char *layer)
+static struct place *start(struct dispatcher *d, const char *layer)
 {
     scoped(err_clear) struct err e = { 0 };
     const struct slot_user user = { on_ready, on_outcome, on_ended, d, NULL };
@@ -253,12 +273,13 @@ static struct slot *start(struct dispatcher *d, const char *layer)
 
     if (slot_start(d->engine, layer, &user, &s, &e) < 0) {
         log_event(LOG_ERROR, "slot.not_started", F_TEXT("error", e.msg));
+        try_later(d, START_PAUSE_MS);
         return NULL;
     }
     struct place *p = mem_new(sizeof *p);
-    *p = (struct place){ s, d->places };
+    *p = (struct place){ .slot = s, .next = d->places };
     d->places = p;
-    return s;
+    return p;
 }
 
 /* Makes room by ending a slot that waits with another layer. */
@@ -366,6 +387,7 @@ static bool place_one(struct dispatcher *d)
         return true;
     if (store_read(d->engine->store, next_job, &next, &e) < 0) {
         log_event(LOG_ERROR, "job.next_failed", F_TEXT("error", e.msg));
+        try_later(d, STORE_PAUSE_MS);
         return false;
     }
     if (!next.found)
@@ -375,23 +397,29 @@ static bool place_one(struct dispatcher *d)
 
     mem_free(d->warm_layer);
     d->warm_layer = mem_text(next.run.layer);
-    struct slot *s = free_slot(d, next.run.layer);
-    if (!s) {
+    struct place *p = free_place(d, next.run.layer);
+    if (!p) {
         make_room(d, next.run.layer);
-        s = start(d, next.run.layer);
+        p = start(d, next.run.layer);
     }
-    if (!s) {
+    if (!p) {
         job_run_done(&next.run);
         return false;
     }
-    slot_reserve(s, &next.run);
-    if (slot_state(s) == SLOT_READY) {
-        run(d, s);
+    slot_reserve(p->slot, &next.run);
+    if (slot_state(p->slot) == SLOT_READY) {
+        run(d, p);
         return true;
     }
-    struct begin b = { d, slot_job(s), JOB_COLD, NULL, NULL, 0 };
-    if (store_write(d->engine->store, begin, &b, &e) < 0 || b.begun == 0)
-        slot_kill(s); /* cancelled meanwhile, or its row stays queued for another try */
+    struct begin b = { d, slot_job(p->slot), JOB_COLD, NULL, NULL, 0, false, { 0 } };
+    if (store_write(d->engine->store, begin, &b, &e) < 0) {
+        log_event(LOG_ERROR, "job.not_begun", F_TEXT("job", b.run->id.text),
+                  F_TEXT("error", e.msg));
+        try_later(d, STORE_PAUSE_MS);
+    }
+    p->begun = b.begun > 0;
+    if (!p->begun)
+        drop(p); /* it was cancelled meanwhile, or its row stays queued for another try */
     return true;
 }
 
@@ -478,6 +506,7 @@ struct dispatcher *dispatcher_new(struct engine *e)
     struct dispatcher *d = mem_new(sizeof *d);
 
     d->engine = e;
+    d->outcomes = outcomes_new(e->store, e->loop);
     d->slots = e->settings->job_slots ? e->settings->job_slots : default_slots();
     return d;
 }
@@ -492,14 +521,15 @@ void dispatcher_free(struct dispatcher *d)
         d->places = p->next;
         const struct job_run *job = slot_job(p->slot);
         if (job && slot_state(p->slot) == SLOT_RUNNING)
-            settle(d, job,
-                   &(struct job_outcome){
-                       .status = JOB_FAILED,
-                       .error = "WORKER_LOST: the server was stopped while this job ran" });
+            outcomes_keep(d->outcomes, job,
+                          &(struct job_outcome){
+                              .status = JOB_FAILED,
+                              .error = "WORKER_LOST: the server was stopped while this job ran" });
         slot_free(p->slot);
         mem_free(p);
     }
     timer_free(d->retry);
+    outcomes_free(d->outcomes);
     mem_free(d->warm_layer);
     mem_free(d);
 }

@@ -3,15 +3,24 @@
  * The parts of the engine that read what comes out of a box. The engine as a whole is tested with
  * real boxes, in test/api.
  */
+#include "engine/box.h"
+#include "engine/engine_private.h"
 #include "engine/feed.h"
 #include "engine/found.h"
 #include "engine/lines.h"
+#include "engine/outcomes.h"
+
+#include "base/tree.h"
+#include "domain/deployment.h"
+#include "domain/key.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -25,6 +34,7 @@ struct heard {
     size_t n;
     int ends;
     bool free_at_first;
+    void (*line)(void *arg, char *text, size_t n, bool cut); /* NULL: on_line() */
 };
 
 static void on_line(void *arg, char *text, size_t n, bool cut)
@@ -54,7 +64,8 @@ static void hear(struct heard *h, const char *text, size_t size, size_t piece, s
 
     h->loop = loop_new(&clock_real);
     assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
-    h->lines = lines_new(h->loop, ends[0], longest, &(struct lines_user){ on_line, on_end, h });
+    h->lines = lines_new(h->loop, ends[0], longest,
+                         &(struct lines_user){ h->line ? h->line : on_line, on_end, h });
     for (size_t at = 0; at < size; at += piece) {
         size_t n = size - at < piece ? size - at : piece;
         assert_int_equal(write(ends[1], text + at, n), (ssize_t)n);
@@ -94,6 +105,37 @@ static void whoever_hears_a_line_may_stop_listening(void **state)
     (void)state;
     hear(&h, "one\ntwo\n", 8, 8, 100);
     assert_null(h.lines);
+}
+
+static void count_line(void *arg, char *text, size_t n, bool cut)
+{
+    struct heard *h = arg;
+
+    text_make_valid(text, n); /* as every reader does */
+    h->n += !cut;
+}
+
+/* Processor time that it takes to hear so many empty lines, which are read at once. */
+static clock_t time_of(size_t lines, size_t times)
+{
+    scoped(mem_free) char *text = mem_new(lines);
+    clock_t begin = clock();
+
+    memset(text, '\n', lines);
+    for (size_t i = 0; i < times; i++) {
+        struct heard h = { .line = count_line };
+        hear(&h, text, lines, lines, 100);
+        assert_int_equal(h.n, lines);
+    }
+    return clock() - begin;
+}
+
+static void many_lines_at_once_cost_as_much_as_one_by_one(void **state)
+{
+    enum { MANY = 64 * 1024, FEW = 1024 };
+
+    (void)state;
+    assert_in_range(time_of(MANY, 1), 0, 4 * time_of(FEW, MANY / FEW));
 }
 
 static void what_is_no_text_becomes_text(void **state)
@@ -154,6 +196,311 @@ static void a_feed_gives_all_and_ends(void **state)
     feed_free(feed);
     close(h.ends);
     loop_free(h.loop);
+}
+
+/* ---- boxes ---- */
+
+static const struct plan_limits small = { .memory_mib = 64, .pids = 8, .work_mib = 8 };
+
+/* With `more` descriptors beyond those that are open. */
+static int start_box_with(struct loop *loop, int more, struct err *e)
+{
+    struct rlimit before, few;
+    struct box *box = NULL;
+    int next = dup(STDIN_FILENO);
+    const struct box_spec spec = { .loop = loop, .plan = plan_new("test", &small), .out_file = -1 };
+
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){ (rlim_t)(next + more), before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    int r = box_start(&spec, &(struct box_user){ 0 }, &box, e);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(dup(STDIN_FILENO), next); /* nothing was left open */
+    close(next);
+    return r;
+}
+
+static void without_descriptors_no_box_is_started(void **state)
+{
+    enum { NEEDED = 7 }; /* two pipes, a pair of sockets, and one of these again */
+    struct loop *loop = loop_new(&clock_real);
+
+    (void)state;
+    for (int more = 0; more < NEEDED; more++) {
+        scoped(err_clear) struct err e = { 0 };
+        assert_int_equal(start_box_with(loop, more, &e), -1);
+        assert_int_equal(e.code, ERR_IO);
+    }
+    loop_free(loop);
+}
+
+/* ---- outcomes ---- */
+
+struct kept {
+    struct store *store;
+    struct job_run run;
+    const char *pages; /* of the store, at most */
+    char status[24];
+    size_t n_result;
+};
+
+static int make_job(struct db *db, void *arg, struct err *e)
+{
+    struct kept *k = arg;
+    struct key key;
+    struct key_owner owner;
+    struct bundle bundle = { .id = id_new(db_env(db)),
+                             .blob_key = mem_text("b"),
+                             .kind = mem_text("module"),
+                             .entry = mem_text("index.js"),
+                             .workflows = json_pack("[{s:s}]", "name", "w") };
+    bool existing;
+    msec_t at;
+    scoped(json_decref) json_t *none = json_object();
+
+    assert_int_equal(key_create(db, "acme", "test", &key, e), 0);
+    assert_int_equal(key_check(db, key.text, &owner, e), 0);
+    k->run.tenant = owner.tenant;
+    const struct deployment_spec deployment = { .tenant = owner.tenant.text,
+                                                .id = id_new(db_env(db)),
+                                                .entry_point = "index.ts",
+                                                .source_key = "s",
+                                                .source_digest = "d" };
+    struct build build = { .deployment = deployment.id, .tenant = owner.tenant };
+    assert_int_equal(deployment_create(db, &deployment, &at, e), 0);
+    assert_int_equal(bundle_add(db, owner.tenant.text, "content", &bundle, e), 0);
+    assert_int_equal(build_ready(db, &build, &bundle, e), 0);
+    bundle_done(&bundle);
+    const struct job_spec job = { .tenant = owner.tenant.text,
+                                  .workflow = "w",
+                                  .params = none,
+                                  .launch = none,
+                                  .options = none,
+                                  .request_digest = "",
+                                  .timeout_ms = 1000,
+                                  .queue_limit = 10 };
+    assert_int_equal(job_create(db, &job, &k->run.id, &existing, e), 0);
+    assert_int_equal(job_begin(db, k->run.id.text, 1, JOB_WARM, e), 1);
+    return 0;
+}
+
+static int bound_pages(struct db *db, void *arg, struct err *e)
+{
+    static const struct stmt FEW = { "test.few",
+                                     "PRAGMA max_page_count = 1" }; /* those there are */
+    static const struct stmt MANY = { "test.many", "PRAGMA max_page_count = 1000000" };
+    scoped(rows_free) struct rows *r = db_query(db, *(bool *)arg ? &FEW : &MANY);
+
+    return rows_next(r, e) == 1 ? 0 : -1;
+}
+
+static void fill_disk(struct kept *k, bool full)
+{
+    scoped(err_clear) struct err e = { 0 };
+
+    assert_int_equal(store_write(k->store, bound_pages, &full, &e), 0);
+}
+
+static void note_job(void *arg, const struct job *j)
+{
+    struct kept *k = arg;
+
+    (void)snprintf(k->status, sizeof k->status, "%s", j->status);
+    k->n_result = j->result ? strlen(j->result) : 0;
+}
+
+static int look_at_job(struct db *db, void *arg, struct err *e)
+{
+    struct kept *k = arg;
+
+    return job_get(db, k->run.tenant.text, k->run.id.text, note_job, k, e);
+}
+
+static void assert_status(struct kept *k, const char *status)
+{
+    scoped(err_clear) struct err e = { 0 };
+
+    assert_int_equal(store_read(k->store, look_at_job, k, &e), 0);
+    assert_string_equal(k->status, status);
+}
+
+static void stop(void *arg)
+{
+    loop_stop(arg);
+}
+
+static void an_outcome_waits_for_room_on_the_disk(void **state)
+{
+    enum { LARGE = 1000000 };
+    char dir[] = "/tmp/impresario-engine-XXXXXX";
+    scoped(err_clear) struct err e = { 0 };
+    scoped(mem_free) char *result = mem_new(LARGE + 1);
+    struct clock_fake clock;
+    struct kept k = { .run.workflow = mem_text("w") };
+
+    (void)state;
+    clock_fake_init(&clock, 1700000000000);
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(store_open(&env_real, dir, &k.store, &e), 0);
+    assert_int_equal(store_write(k.store, make_job, &k, &e), 0);
+    struct loop *loop = loop_new(&clock.clock);
+    struct outcomes *outcomes = outcomes_new(k.store, loop);
+    memset(result, '1', LARGE);
+    fill_disk(&k, true);
+    outcomes_keep(outcomes, &k.run,
+                  &(struct job_outcome){ .status = JOB_COMPLETED, .result = result });
+    memset(result, '2', LARGE); /* it has its own */
+    assert_status(&k, "running");
+
+    for (int tries = 0; tries < 3; tries++) {
+        fill_disk(&k, tries < 2);
+        assert_status(&k, "running");
+        clock.steady += 60 * 1000;
+        loop_timer(loop, 0, stop, loop);
+        loop_run(loop);
+    }
+    assert_status(&k, "completed");
+    assert_int_equal(k.n_result, LARGE);
+
+    outcomes_keep(outcomes, &k.run, &(struct job_outcome){ .status = JOB_FAILED, .error = "late" });
+    assert_status(&k, "completed");
+    outcomes_free(outcomes);
+    loop_free(loop);
+    store_close(k.store);
+    job_run_done(&k.run);
+    assert_int_equal(tree_remove(dir), 0);
+}
+
+/* ---- builds ---- */
+
+struct yard {
+    struct clock_fake clock;
+    struct env env;
+    struct settings settings;
+    struct engine engine;
+    struct blobs *blobs;
+    struct id deployment, tenant;
+    char status[24];
+};
+
+/* The last try of a build, whose row fills its page: its failure needs another page. */
+static int make_deployment(struct db *db, void *arg, struct err *e)
+{
+    static const struct stmt LAST = { "test.last_try",
+                                      "UPDATE deployment SET build_tries = 2 WHERE id = $1" };
+    struct yard *y = arg;
+    struct key key;
+    struct key_owner owner;
+    msec_t at;
+    char words[3801];
+
+    memset(words, 'x', sizeof words - 1);
+    words[sizeof words - 1] = '\0';
+    assert_int_equal(key_create(db, "acme", "test", &key, e), 0);
+    assert_int_equal(key_check(db, key.text, &owner, e), 0);
+    y->tenant = owner.tenant;
+    y->deployment = id_new(db_env(db));
+    const struct deployment_spec spec = { .tenant = owner.tenant.text,
+                                          .id = y->deployment,
+                                          .description = words,
+                                          .entry_point = "index.ts",
+                                          .source_key = "deployments/none/source.tar.gz",
+                                          .source_digest = "d" };
+    assert_int_equal(deployment_create(db, &spec, &at, e), 0);
+    return db_run(db, e, &LAST, P_TEXT(y->deployment.text)) == 1 ? 0 : -1;
+}
+
+static void note_deployment(void *arg, const struct deployment *d)
+{
+    struct yard *y = arg;
+
+    (void)snprintf(y->status, sizeof y->status, "%s", d->status);
+}
+
+static int look_at_deployment(struct db *db, void *arg, struct err *e)
+{
+    struct yard *y = arg;
+
+    return deployment_get(db, y->tenant.text, y->deployment.text, note_deployment, y, e);
+}
+
+static void assert_build_is(struct yard *y, const char *status)
+{
+    scoped(err_clear) struct err e = { 0 };
+
+    assert_int_equal(store_read(y->engine.store, look_at_deployment, y, &e), 0);
+    assert_string_equal(y->status, status);
+}
+
+static int refuse_updates(struct db *db, void *arg, struct err *e)
+{
+    static const struct stmt REFUSE = { "test.refuse",
+                                        "CREATE TEMP TRIGGER refuse BEFORE UPDATE ON deployment"
+                                        " BEGIN SELECT raise(ABORT, 'refused'); END" };
+    static const struct stmt ALLOW = { "test.allow", "DROP TRIGGER refuse" };
+
+    return db_run(db, e, *(bool *)arg ? &REFUSE : &ALLOW) < 0 ? -1 : 0;
+}
+
+static void pass(struct yard *y, msec_t time)
+{
+    y->clock.steady += time;
+    for (int i = 0; i < 3; i++) { /* what one round asks for, the next does */
+        loop_timer(y->engine.loop, 0, stop, y->engine.loop);
+        loop_run(y->engine.loop);
+    }
+}
+
+static void a_build_goes_on_when_the_store_does(void **state)
+{
+    char dir[] = "/tmp/impresario-engine-XXXXXX";
+    scoped(err_clear) struct err e = { 0 };
+    struct yard y = { .settings = { .data = dir,
+                                    .build_workers = 1,
+                                    .build_seconds = 60,
+                                    .build_memory_mib = 64,
+                                    .unpacked_mib = 8,
+                                    .entries = 8 } };
+    struct kept disk = { 0 };
+    bool refused = true;
+
+    (void)state;
+    clock_fake_init(&y.clock, 1700000000000);
+    y.env = (struct env){ &y.clock.clock, &rng_real, &disk_real };
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(store_open(&y.env, dir, &disk.store, &e), 0);
+    assert_int_equal(blobs_open(&y.env, dir, &y.blobs, &e), 0);
+    y.engine =
+        (struct engine){ .with = { .settings = &y.settings, .store = disk.store, .blobs = y.blobs },
+                         .settings = &y.settings,
+                         .store = disk.store,
+                         .loop = loop_new(&y.clock.clock),
+                         .epoch = 1,
+                         .lock = PTHREAD_MUTEX_INITIALIZER };
+    assert_int_equal(store_write(disk.store, make_deployment, &y, &e), 0);
+    y.engine.builder = builder_new(&y.engine);
+
+    assert_int_equal(store_write(disk.store, refuse_updates, &refused, &e), 0);
+    builder_wake(y.engine.builder);
+    refused = false;
+    assert_int_equal(store_write(disk.store, refuse_updates, &refused, &e), 0);
+    fill_disk(&disk, true);
+    for (int tries = 0; tries < 3; tries++) { /* it claims again by itself; there is no source */
+        pass(&y, 60 * 1000);
+        assert_build_is(&y, "building");
+        assert_int_equal(y.engine.state.building, 1);
+    }
+    fill_disk(&disk, false);
+    pass(&y, 60 * 1000);
+    assert_build_is(&y, "failed");
+    assert_int_equal(y.engine.state.building, 0);
+
+    builder_free(y.engine.builder);
+    loop_free(y.engine.loop);
+    blobs_close(y.blobs);
+    store_close(disk.store);
+    assert_int_equal(tree_remove(dir), 0);
 }
 
 /* ---- what discovery found ---- */
@@ -218,10 +565,15 @@ int main(void)
         cmocka_unit_test(lines_are_the_same_however_they_arrive),
         cmocka_unit_test(a_line_over_its_bound_comes_in_parts),
         cmocka_unit_test(whoever_hears_a_line_may_stop_listening),
+        cmocka_unit_test(many_lines_at_once_cost_as_much_as_one_by_one),
         cmocka_unit_test(what_is_no_text_becomes_text),
         cmocka_unit_test(a_feed_gives_all_and_ends),
+        cmocka_unit_test(without_descriptors_no_box_is_started),
+        cmocka_unit_test(an_outcome_waits_for_room_on_the_disk),
+        cmocka_unit_test(a_build_goes_on_when_the_store_does),
         cmocka_unit_test(what_discovery_found_is_put_together_anew),
         cmocka_unit_test(what_discovery_found_wrong_is_named),
     };
+    (void)close_range(STDERR_FILENO + 1, ~0U, 0); /* numbers of descriptors are counted here */
     return cmocka_run_group_tests_name("engine", promises, NULL, NULL);
 }

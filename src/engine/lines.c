@@ -60,10 +60,10 @@ void text_make_valid(char *text, size_t n)
 }
 
 /* False when the callback has freed us. */
-static bool give(struct lines *l, size_t n, bool cut)
+static bool give(struct lines *l, size_t from, size_t n, bool cut)
 {
     bool freed = false;
-    scoped(mem_free) char *text = mem_text_n(l->held.data, n);
+    scoped(mem_free) char *text = mem_text_n(l->held.data + from, n);
 
     /* cppcheck-suppress autoVariables ; it is taken back before this function returns */
     l->freed = &freed;
@@ -76,22 +76,27 @@ static bool give(struct lines *l, size_t n, bool cut)
 
 static bool give_lines(struct lines *l)
 {
+    size_t from =
+        0; /* where the next one begins; what is before it is dropped at once, at the end */
+
     while (l->searched < l->held.n) {
         const char *end = memchr(l->held.data + l->searched, '\n', l->held.n - l->searched);
-        size_t n = end ? (size_t)(end - l->held.data) : l->held.n;
+        size_t n = (end ? (size_t)(end - l->held.data) : l->held.n) - from;
         bool cut = n > l->longest;
 
         if (!end && !cut) {
             l->searched = l->held.n;
-            return true;
+            break;
         }
         if (cut)
             n = l->longest;
-        if (!give(l, n, cut))
+        if (!give(l, from, n, cut))
             return false;
-        buf_drop(&l->held, cut ? n : n + 1);
-        l->searched = 0;
+        from += cut ? n : n + 1;
+        l->searched = from;
     }
+    buf_drop(&l->held, from);
+    l->searched -= from;
     return true;
 }
 
@@ -101,7 +106,7 @@ static void end(struct lines *l)
         return;
     l->ended = true;
     watch_free(take(l->watch));
-    if (l->held.n > 0 && !give(l, l->held.n, false))
+    if (l->held.n > 0 && !give(l, 0, l->held.n, false))
         return;
     l->user.end(l->user.arg);
 }

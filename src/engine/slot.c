@@ -101,31 +101,19 @@ static void on_result(struct slot *s, const json_t *frame)
             s, &(struct slot_outcome){ .outcome = { .status = JOB_COMPLETED, .result = result } });
 }
 
-/* Cuts at a character. */
-static char *bounded(const char *text, size_t most)
-{
-    size_t n = text ? strlen(text) : 0;
-
-    if (n <= most)
-        return mem_text(text);
-    while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80)
-        most--;
-    return mem_text_n(text, most);
-}
-
 static void on_error(struct slot *s, const json_t *frame)
 {
     const char *said = json_text(frame, "error");
-    scoped(mem_free) char *error = bounded(
+    scoped(mem_free) char *error = mem_text_most(
         said && *said ? said : "The handler threw nothing that can be shown", LIMIT_JOB_ERROR);
     const char *frames = json_text(frame, "stack");
     const char *kind = json_text(frame, "kind");
     /* What is thrown need not be an Error: then there is no stack but what it says. */
     bool thrown = kind && strcmp(kind, "handler") == 0;
-    scoped(mem_free) char *stack = bounded(frames   ? frames
-                                           : thrown ? error
-                                                    : NULL,
-                                           LIMIT_JOB_ERROR);
+    scoped(mem_free) char *stack = mem_text_most(frames   ? frames
+                                                 : thrown ? error
+                                                          : NULL,
+                                                 LIMIT_JOB_ERROR);
 
     if (s->cancelled) {
         tell_cancelled(s);
@@ -144,7 +132,7 @@ static void on_log(struct slot *s, const json_t *frame)
     const char *level = json_text(frame, "level");
     const char *message = json_text(frame, "message");
     bool known = level && (strcmp(level, "warn") == 0 || strcmp(level, "error") == 0);
-    scoped(mem_free) char *text = bounded(message, LIMIT_LOG_LINE);
+    scoped(mem_free) char *text = mem_text_most(message, LIMIT_LOG_LINE);
 
     if (text)
         say(s, known ? level : "info", text);

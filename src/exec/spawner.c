@@ -312,9 +312,16 @@ static void on_message(void *arg, uint32_t events)
 void spawner_attach(struct spawner *s, struct loop *loop)
 {
     watch_free(take(s->watch));
+    timer_free(take(s->restart));
+    timer_free(take(s->lost));
     s->loop = loop;
-    if (loop && s->fd >= 0)
+    if (!loop)
+        return;
+    if (s->fd >= 0)
         s->watch = loop_watch(loop, s->fd, EPOLLIN, on_message, s);
+    else
+        s->restart = loop_timer(loop, s->restart_ms, on_restart, s);
+    s->lost = loop_timer(loop, 0, on_lost, s); /* of those that were not told before */
 }
 
 void spawner_free(struct spawner *s)

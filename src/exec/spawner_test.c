@@ -6,6 +6,7 @@
 #include "exec/spawner.h"
 
 #include "base/tree.h"
+#include "exec/box_testing.h"
 #include "exec/exec.h"
 
 #include <arpa/inet.h>
@@ -38,19 +39,6 @@ struct world {
     struct loop *loop;
     struct spawner *spawner;
     struct timer *stuck;
-};
-
-/* One box and what came of it. */
-struct run {
-    struct world *world;
-    struct child *child;
-    int out; /* our end of its standard output and error */
-    struct watch *watch;
-    struct buf text;
-    bool ended;
-    struct child_exit how;
-    char step[32], detail[256];
-    const char *until; /* stop waiting when this is in the text */
 };
 
 static void on_stuck(void *arg)
@@ -88,54 +76,6 @@ static int teardown(void **state)
     return 0;
 }
 
-static void stop_when_done(struct run *r)
-{
-    bool seen = r->until && r->text.n > 0 && strstr(r->text.data, r->until);
-
-    if (seen || (r->ended && !r->watch))
-        loop_stop(r->world->loop);
-}
-
-static void on_output(void *arg, uint32_t events)
-{
-    struct run *r = arg;
-    ssize_t n = read(r->out, buf_reserve(&r->text, 4096), 4096);
-
-    (void)events;
-    if (n > 0) {
-        buf_grew(&r->text, (size_t)n);
-    } else {
-        watch_free(take(r->watch));
-        fd_close(take_fd(&r->out));
-    }
-    stop_when_done(r);
-}
-
-static void on_exit_told(void *arg, const struct child_exit *how)
-{
-    struct run *r = arg;
-
-    assert_false(r->ended);
-    r->ended = true;
-    r->how = *how;
-    (void)snprintf(r->step, sizeof r->step, "%s", how->step ? how->step : "");
-    (void)snprintf(r->detail, sizeof r->detail, "%s", how->detail ? how->detail : "");
-    stop_when_done(r);
-}
-
-static void run_start(struct run *r, struct world *w, struct plan *p)
-{
-    int ends[2];
-
-    *r = (struct run){ .world = w };
-    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    plan_fd(p, ends[1], 1);
-    plan_fd(p, fcntl(ends[1], F_DUPFD_CLOEXEC, 3), 2);
-    r->out = ends[0];
-    r->watch = loop_watch(w->loop, r->out, EPOLLIN, on_output, r);
-    r->child = child_start(w->spawner, p, on_exit_told, r);
-}
-
 static struct plan *shell(const struct plan_limits *limits, const char *script)
 {
     struct plan *p = plan_new("test", limits);
@@ -147,35 +87,18 @@ static struct plan *shell(const struct plan_limits *limits, const char *script)
     return p;
 }
 
-/* Until the box has ended and its output too, or until the output says `until`. */
-static void run_wait(struct run *r, const char *until)
-{
-    r->until = until;
-    loop_run(r->world->loop);
-}
-
-static void run_done(struct run *r)
-{
-    watch_free(r->watch);
-    fd_close(r->out);
-    child_free(r->child);
-    buf_done(&r->text);
-}
-
 /* ---- how boxes end ---- */
+
+static void run_start_in(struct run *r, const struct world *w, struct plan *p)
+{
+    run_start(r, w->loop, w->spawner, p);
+}
 
 /* Runs a script to its end. */
 static void run_script(struct run *r, void **state, const struct plan_limits *l, const char *script)
 {
-    run_start(r, *state, shell(l, script));
+    run_start_in(r, *state, shell(l, script));
     run_wait(r, NULL);
-}
-
-static void assert_says(const struct run *r, const char *words)
-{
-    if (!strstr(buf_str(&r->text), words))
-        fail_msg("\"%s\" is not in \"%s\" (step %s: %s)", words, buf_str(&r->text), r->step,
-                 r->detail);
 }
 
 static void assert_ended(const struct run *r, bool exited, int number)
@@ -214,7 +137,7 @@ static void a_missing_program_is_named(void **state)
     struct run r;
 
     plan_arg(p, "/usr/bin/no-such-program");
-    run_start(&r, *state, p);
+    run_start_in(&r, *state, p);
     run_wait(&r, NULL);
     assert_false(r.how.exited);
     assert_string_equal(r.step, "program");
@@ -240,7 +163,7 @@ static void a_kill_leaves_nothing(void **state)
 {
     struct run r;
 
-    run_start(&r, *state, shell(&plain, MANY_CHILDREN));
+    run_start_in(&r, *state, shell(&plain, MANY_CHILDREN));
     run_wait(&r, "up");
     child_kill(r.child);
     child_kill(r.child);
@@ -255,7 +178,7 @@ static void a_kill_at_any_moment_of_the_birth_is_an_end(void **state)
 
     for (int i = 0; i < 30; i++) {
         struct run r, other;
-        run_start(&r, *state, shell(&l, MANY_CHILDREN));
+        run_start_in(&r, *state, shell(&l, MANY_CHILDREN));
         /* Another box gives the first one a different head start each time. */
         if (i % 3 == 1)
             run_script(&other, state, &l, "exit 0");
@@ -272,13 +195,13 @@ static void a_program_can_be_asked_to_end(void **state)
 {
     struct run r;
 
-    run_start(&r, *state,
-              shell(&plain, "trap 'echo bye; exit 3' TERM; echo up; sleep 1000 & wait"));
+    run_start_in(&r, *state,
+                 shell(&plain, "trap 'echo bye; exit 3' TERM; echo up; sleep 1000 & wait"));
     run_wait(&r, "up");
     child_terminate(r.child);
     run_wait(&r, NULL);
     assert_ended(&r, true, 3);
-    assert_says(&r, "bye");
+    run_says(&r, "bye");
     run_done(&r);
 }
 
@@ -286,7 +209,7 @@ static void a_freed_child_is_killed_and_not_heard_of_again(void **state)
 {
     struct run r;
 
-    run_start(&r, *state, shell(&plain, MANY_CHILDREN));
+    run_start_in(&r, *state, shell(&plain, MANY_CHILDREN));
     run_wait(&r, "up");
     child_free(take(r.child));
     r.ended = true; /* so that the end of its output alone ends the wait */
@@ -309,7 +232,7 @@ static void when_the_spawner_dies_so_do_the_boxes_and_a_new_one_comes(void **sta
     struct run r;
     pid_t old = spawner_pid(w->spawner);
 
-    run_start(&r, w, shell(&plain, MANY_CHILDREN));
+    run_start(&r, w->loop, w->spawner, shell(&plain, MANY_CHILDREN));
     run_wait(&r, "up");
     assert_int_equal(kill(old, SIGKILL), 0);
     run_wait(&r, NULL);
@@ -318,6 +241,34 @@ static void when_the_spawner_dies_so_do_the_boxes_and_a_new_one_comes(void **sta
 
     assert_int_not_equal(spawner_pid(w->spawner), old);
     run_script(&r, state, &plain, "exit 5");
+    assert_ended(&r, true, 5);
+    run_done(&r);
+}
+
+/* What waits to be told goes over to the next loop, and nothing stays in the last one. */
+static void a_loss_is_told_on_the_loop_that_comes_next(void **state)
+{
+    struct world *w = *state;
+    scoped(fd_close) int gone = pidfd_open(spawner_pid(w->spawner), 0);
+    struct run r;
+
+    assert_int_equal(kill(spawner_pid(w->spawner), SIGKILL), 0);
+    assert_ends(gone);
+    run_start(&r, w->loop, w->spawner, shell(&plain, "exit 0")); /* nobody is there to build it */
+    watch_free(take(r.watch));
+    spawner_attach(w->spawner, NULL);
+    timer_free(w->stuck);
+    loop_free(w->loop);
+    w->loop = loop_new(&clock_real);
+    w->stuck = loop_timer(w->loop, STUCK_MS, on_stuck, w);
+    spawner_attach(w->spawner, w->loop);
+    r.loop = w->loop;
+    run_wait(&r, NULL);
+    do { /* until there is a new one */
+        assert_string_equal(r.step, "spawner");
+        run_done(&r);
+        run_script(&r, state, &plain, "exit 5");
+    } while (r.step[0]);
     assert_ended(&r, true, 5);
     run_done(&r);
 }
@@ -342,7 +293,7 @@ static void when_the_spawner_ends_no_control_group_is_left(void **state)
     assert_int_equal(stat(w->data_dir, &st), 0);
     (void)snprintf(group_name, sizeof group_name, "impresario-%llx-%llx",
                    (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
-    run_start(&r, w, shell(&plain, MANY_CHILDREN));
+    run_start(&r, w->loop, w->spawner, shell(&plain, MANY_CHILDREN));
     run_wait(&r, "up");
     watch_free(take(r.watch));
     spawner_free(take(w->spawner));
@@ -378,12 +329,18 @@ static void when_bubblewrap_is_killed_nothing_is_left(void **state)
 {
     struct run r;
 
-    run_start(&r, *state, shell(&plain, MANY_CHILDREN));
+    run_start_in(&r, *state, shell(&plain, MANY_CHILDREN));
     run_wait(&r, "up");
     assert_int_equal(kill(find_bwrap(*state), SIGKILL), 0);
     run_wait(&r, NULL);
     assert_ended(&r, false, SIGKILL);
     run_done(&r);
+}
+
+static void on_no_exit(void *arg, const struct child_exit *how)
+{
+    (void)arg;
+    (void)how;
 }
 
 /* A server of its own, with one box whose output is ours; it tells its spawner's pid and stays. */
@@ -403,7 +360,7 @@ static _Noreturn void be_server(const struct world *w, int out, int tell)
     pid_t pid = spawner_pid(s);
     if (write(tell, &pid, sizeof pid) != sizeof pid)
         _exit(1);
-    (void)child_start(s, p, on_exit_told, NULL);
+    (void)child_start(s, p, on_no_exit, NULL);
     loop_run(loop);
     _exit(1);
 }
@@ -454,7 +411,7 @@ static void descriptors_have_their_numbers_and_there_are_no_others(void **state)
     fd_close(pipe_ends[1]);
     plan_fd(p, pair[1], 3);
     plan_fd(p, pipe_ends[0], 5);
-    run_start(&r, w, p);
+    run_start(&r, w->loop, w->spawner, p);
     run_wait(&r, NULL);
     assert_ended(&r, true, 0);
     assert_string_equal(r.text.data, "0\n1\n2\n3\n5\n");
@@ -471,7 +428,7 @@ static void nothing_of_the_servers_environment_is_inside(void **state)
     struct run r;
 
     run_script(&r, state, &plain, "env; cat /proc/[0-9]*/environ 2>/dev/null; echo end");
-    assert_says(&r, "TMPDIR=/work/tmp\n");
+    run_says(&r, "TMPDIR=/work/tmp\n");
     assert_null(strstr(r.text.data, "MESSAGE_OUTPUT"));
     assert_null(strstr(r.text.data, "HOSTS_SECRET"));
     run_done(&r);
@@ -522,7 +479,7 @@ static void the_system_is_read_only(void **state)
         "for at in /x /dev/x /etc/x /usr/x /opt/x; do touch $at && echo wrote $at; done;"
         "touch /work/app/x /work/tmp/x /work/home/x /tmp/y /var/tmp/z /dev/shm/x && echo ok");
     assert_null(strstr(r.text.data, "wrote"));
-    assert_says(&r, "ok\n");
+    run_says(&r, "ok\n");
     run_done(&r);
 }
 
@@ -570,7 +527,7 @@ static void try_loopback(void **state, enum plan_net net, struct run *r)
     plan_arg(p, "-c");
     plan_arg(p, script);
     plan_env_runtime(p);
-    run_start(r, *state, p);
+    run_start_in(r, *state, p);
     run_wait(r, NULL);
 }
 
@@ -580,7 +537,7 @@ static void without_a_network_there_is_only_a_loopback_of_its_own(void **state)
 
     try_loopback(state, PLAN_NET_NONE, &r);
     assert_null(strstr(r.text.data, "reached"));
-    assert_says(&r, "Connection refused");
+    run_says(&r, "Connection refused");
     assert_string_equal(r.text.data + r.text.n - 3, "\nlo");
     run_done(&r);
 }
@@ -590,7 +547,7 @@ static void with_the_hosts_network_names_and_hosts_are_reached(void **state)
     struct run r;
 
     try_loopback(state, PLAN_NET_HOST, &r);
-    assert_says(&r, "reached");
+    run_says(&r, "reached");
     run_done(&r);
 }
 
@@ -614,7 +571,7 @@ static void the_work_folder_is_capped(void **state)
     run_script(&r, state, &plain,
                "for i in 1 2 3 4; do head -c 10M /dev/zero >/work/app/$i || exit 9; done");
     assert_ended(&r, true, 9);
-    assert_says(&r, "No space left on device");
+    run_says(&r, "No space left on device");
     run_done(&r);
 }
 
@@ -623,7 +580,7 @@ static void a_file_is_capped(void **state)
     struct run r;
 
     run_script(&r, state, &plain, "head -c 20M /dev/zero >/work/app/x; stat -c %s /work/app/x");
-    assert_says(&r, "16777216");
+    run_says(&r, "16777216");
     run_done(&r);
 }
 
@@ -634,7 +591,7 @@ static void memory_is_capped(void **state)
 
     /* There is no newline in /dev/zero, so this keeps all of it. */
     run_script(&r, state, &plain, "tail -n 1 /dev/zero; echo ended with $?");
-    assert_says(&r, "ended with ");
+    run_says(&r, "ended with ");
     assert_null(strstr(r.text.data, "ended with 0"));
     assert_int_equal(r.how.out_of_memory, spawner_limits(w->spawner)->memory);
     run_done(&r);
@@ -645,8 +602,8 @@ static void processes_are_capped(void **state)
     struct run r;
 
     run_script(&r, state, &plain, "n=0; while sleep 1000 & do n=$((n+1)); echo $n; done");
-    assert_says(&r, "Cannot fork");
-    assert_says(&r, "\n50\n");
+    run_says(&r, "Cannot fork");
+    run_says(&r, "\n50\n");
     assert_null(strstr(r.text.data, "\n64\n"));
     run_done(&r);
 }
@@ -669,11 +626,11 @@ static void a_bind_shows_what_is_below_the_data_directory(void **state)
     plan_bind_ro(p, in, PLAN_MODULES);
     plan_bind_rw(p, out, "/out");
     plan_symlink(p, "../x", PLAN_APP "/link");
-    run_start(&r, w, p);
+    run_start(&r, w->loop, w->spawner, p);
     run_wait(&r, NULL);
-    assert_says(&r, "file\n");
-    assert_says(&r, "fine\n");
-    assert_says(&r, "/work/app/link -> ../x");
+    run_says(&r, "file\n");
+    run_says(&r, "fine\n");
+    run_says(&r, "/work/app/link -> ../x");
     assert_int_equal(access(made, R_OK), 0);
     run_done(&r);
 }
@@ -684,7 +641,7 @@ static void assert_not_bound(struct world *w, const char *host)
     struct run r;
 
     plan_bind_ro(p, host, "/in");
-    run_start(&r, w, p);
+    run_start(&r, w->loop, w->spawner, p);
     run_wait(&r, NULL);
     if (strcmp(r.step, "binds") != 0)
         fail_msg("%s: %s: %s", host, r.step, r.detail);
@@ -728,6 +685,7 @@ int main(int argc, char **argv)
         TEST(a_program_can_be_asked_to_end),
         TEST(a_freed_child_is_killed_and_not_heard_of_again),
         TEST(when_the_spawner_dies_so_do_the_boxes_and_a_new_one_comes),
+        TEST(a_loss_is_told_on_the_loop_that_comes_next),
         TEST(when_the_spawner_ends_no_control_group_is_left),
         TEST(signals_for_the_group_do_not_end_the_spawner),
         TEST(when_bubblewrap_is_killed_nothing_is_left),

@@ -45,13 +45,6 @@ void view_init(struct view *v, const struct view_options *o, const struct plan *
     v->from.binds = (const char *const *)v->paths + 2;
 }
 
-void view_done(struct view *v)
-{
-    for (size_t i = 0; i < v->n; i++)
-        mem_free(v->paths[i]);
-    mem_free(v->paths);
-}
-
 static int open_below(const char *data_dir, const char *path)
 {
     struct open_how how = { .flags = O_PATH | O_CLOEXEC,

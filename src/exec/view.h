@@ -20,9 +20,8 @@ struct view_options {
     bool as_root; /* bind them where another user can go */
 };
 
-/* The paths that bubblewrap will be told. Nothing is bound yet. */
+/* The paths that bubblewrap will be told. Nothing is bound yet. They end with the process. */
 void view_init(struct view *v, const struct view_options *o, const struct plan *p);
-void view_done(struct view *v);
 
 /* In the process that becomes bubblewrap: checks the plan's binds and, as root, makes a mount
  * namespace of its own in which all are within reach of `uid`. 0, or -1 with errno and what it is

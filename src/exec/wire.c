@@ -37,14 +37,28 @@ int wire_send(int fd, const void *data, size_t n, const int *fds, size_t n_fds, 
     return sent < 0 ? -1 : 0;
 }
 
+/* There is room for more where no credentials came: what is over the bound is closed. */
+static void read_fds(const struct cmsghdr *h, struct wire_message *m)
+{
+    size_t n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+    for (size_t i = 0; i < n; i++) {
+        int fd;
+        memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
+        if (m->n_fds < WIRE_MAX_FDS)
+            m->fds[m->n_fds++] = fd;
+        else
+            fd_close(fd);
+    }
+}
+
 static void read_control(struct msghdr *from, struct wire_message *m)
 {
     for (struct cmsghdr *h = CMSG_FIRSTHDR(from); h; h = CMSG_NXTHDR(from, h)) {
         if (h->cmsg_level != SOL_SOCKET)
             continue;
         if (h->cmsg_type == SCM_RIGHTS) {
-            m->n_fds = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-            memcpy(m->fds, CMSG_DATA(h), m->n_fds * sizeof(int));
+            read_fds(h, m);
         } else if (h->cmsg_type == SCM_CREDENTIALS) {
             struct ucred who;
             memcpy(&who, CMSG_DATA(h), sizeof who);

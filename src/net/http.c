@@ -21,6 +21,8 @@ enum {
     /* The library closes idle connections this much later than what clients were told, so that a
      * request that leaves in the last moment still finds one. */
     IDLE_MARGIN_SECONDS = 5,
+    /* A thousand connections with a body of full size each would be more than most machines have. */
+    HELD_MAX = 256 * 1024 * 1024,
     /* For the last answers to leave, once nothing is waited for. */
     STOP_SECONDS = 1,
 };
@@ -143,6 +145,7 @@ static struct http *http_new(const struct http_options *o, const struct http_ser
     h->min_rate = or_default(o->min_rate, 1024);
     h->max_connections = or_default(o->max_connections, 1000);
     h->drain_seconds = or_default(o->drain_seconds, 30);
+    h->max_held = o->max_held ? o->max_held : HELD_MAX;
     h->listener = -1;
     (void)snprintf(h->keep_alive, sizeof h->keep_alive, "timeout=%u", idle);
     pthread_mutex_init(&h->lock, NULL);

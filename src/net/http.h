@@ -17,7 +17,7 @@
  * peer asked with `Expect: 100-continue`, the answer goes out at once and the connection closes.
  *
  * What the service never hears of: 400 (not HTTP, no host, two lengths), 414 and 431 (a head over
- * HTTP_HEAD_MAX), 501 (a transfer coding that is not chunked), 505, and peers that are too slow,
+ * HTTP_HEAD_MAX), 503 (as much of other bodies is in memory as may be), 501 (a transfer coding that is not chunked), 505, and peers that are too slow,
  * whose connection closes.
  */
 #ifndef NET_HTTP_H
@@ -47,6 +47,7 @@ struct http_options {
     unsigned min_rate;        /* bytes a second that a body must come or go with; 0: 1024 */
     unsigned grace_seconds;   /* on top of that; for a head, on top of idle_seconds; 0: 30 */
     unsigned drain_seconds;   /* http_drain() waits no longer; 0: 30 */
+    size_t max_held;          /* bytes of all bodies in memory together; 0: 256 MiB */
     const struct clock *clock; /* NULL: clock_real */
 };
 

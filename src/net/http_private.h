@@ -20,7 +20,8 @@ struct http {
     const struct clock *clock;
     msec_t idle_ms, grace_ms;
     unsigned min_rate, max_connections, drain_seconds;
-    char keep_alive[32]; /* "timeout=75" */
+    size_t max_held, held; /* of bodies in memory; the event thread's */
+    char keep_alive[32];   /* "timeout=75" */
     int listener;
     uint16_t port;
 

@@ -192,6 +192,30 @@ static void a_connection_survives_a_body_a_little_too_large(void **state)
     world_stop(&w);
 }
 
+static void bodies_in_memory_have_a_bound_together(void **state)
+{
+    static const char head[] = "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 600\r\n\r\n";
+    char body[600];
+    struct world w;
+
+    (void)state;
+    memset(body, 'x', sizeof body);
+    scoped(mem_free) char *most = mem_format("%s%.*s", head, 500, body);
+    world_start(&w, (struct http_options){ .max_held = 1000 });
+    scoped(fd_close) int one = peer_connect(&w);
+    scoped(fd_close) int other = peer_connect(&w);
+    assert_true(peer_send(one, most));
+    world_wait_begun(&w, 1);
+    assert_true(peer_send(other, head) && peer_send_n(other, body, 600));
+    expect_answer(other, " 503 ", "too many large requests at once");
+    assert_true(peer_send_n(one, body, 100));
+    expect_answer(one, " 200 ", "xxx");
+    world_wait_gone(&w, 2);
+    assert_true(peer_send(other, head) && peer_send_n(other, body, 600));
+    expect_answer(other, " 200 ", "xxx");
+    world_stop(&w);
+}
+
 static void a_connection_survives_an_early_refusal(void **state)
 {
     struct world w;
@@ -424,6 +448,7 @@ int main(void)
         cmocka_unit_test(a_stream_is_never_held_whole),
         cmocka_unit_test(expect_100_continue_is_answered),
         cmocka_unit_test(a_body_that_announces_too_much_is_refused_before_it_comes),
+        cmocka_unit_test(bodies_in_memory_have_a_bound_together),
         cmocka_unit_test(a_connection_survives_a_body_a_little_too_large),
         cmocka_unit_test(a_connection_survives_an_early_refusal),
         cmocka_unit_test(an_answer_reaches_who_still_sends),

@@ -154,15 +154,20 @@ static void refuse(struct http_req *r, int status, const char *why)
     http_reply(r, status, text, &body);
 }
 
-void http_req_refuse(struct http_req *r)
+static void refuse_for_now(struct http_req *r, const char *why)
 {
     static const struct http_header later[] = { { "content-type", "text/plain; charset=utf-8" },
                                                 { "retry-after", "5" },
                                                 { 0 } };
     struct buf body = { 0 };
 
-    buf_text(&body, "the server is stopping\n");
+    buf_format(&body, "%s\n", why);
     http_reply(r, MHD_HTTP_SERVICE_UNAVAILABLE, later, &body);
+}
+
+void http_req_refuse(struct http_req *r)
+{
+    refuse_for_now(r, "the server is stopping");
 }
 
 static enum MHD_Result queue(struct http_req *r)
@@ -321,6 +326,19 @@ static enum MHD_Result head_is_here(struct http_req *r, const char *method, cons
     return r->take == HTTP_ANSWERED || large ? drop_rest(r) : MHD_YES;
 }
 
+static int hold(struct http_req *r, const char *data, size_t n)
+{
+    struct http *h = r->http;
+
+    if (n > h->max_held - h->held) {
+        refuse_for_now(r, "too many large requests at once");
+        return -1;
+    }
+    h->held += n;
+    buf_add(&r->body, data, n);
+    return 0;
+}
+
 /* 0, or -1 when the answer is there: the rest of the body is not wanted. */
 static int use_body(struct http_req *r, const char *data, size_t n)
 {
@@ -337,7 +355,7 @@ static int use_body(struct http_req *r, const char *data, size_t n)
         s->too_large(s->ctx, r, r->max_body);
         wanted = -1;
     } else if (r->take == HTTP_BODY_MEMORY) {
-        buf_add(&r->body, data, n);
+        wanted = hold(r, data, n);
     } else if (r->take == HTTP_BODY_STREAM) {
         wanted = s->chunk(s->ctx, r, data, n);
     }
@@ -449,6 +467,7 @@ void http_req_end(struct http_req *r)
     pthread_mutex_unlock(&h->lock);
     if (r->response)
         MHD_destroy_response(r->response);
+    h->held -= r->body.n;
     buf_done(&r->body);
     mem_free(r->path);
     mem_free(r);

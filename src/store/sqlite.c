@@ -163,9 +163,14 @@ int db_commit(struct db *db, struct err *e)
     return -1;
 }
 
+bool db_is_open(const struct db *db)
+{
+    return !sqlite3_get_autocommit(db->handle);
+}
+
 void db_rollback(struct db *db)
 {
-    if (!sqlite3_get_autocommit(db->handle))
+    if (db_is_open(db))
         (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
     drop_topics(db, NULL);
 }

@@ -173,17 +173,31 @@ static struct call *next_group(struct store *s)
     return group;
 }
 
-static void run_one(struct db *db, struct call *c)
+/* False when the call undid more than its own part. */
+static bool run_one(struct db *db, struct call *c)
 {
     if (db_savepoint(db, &c->err) < 0) {
         c->r = -1;
-        return;
+        return db_is_open(db);
     }
     c->r = c->fn(db, c->arg, &c->err);
-    if (c->r < 0)
+    if (c->r == 0 && db_is_open(db))
+        c->r = db_keep(db, &c->err);
+    else
         db_undo(db);
-    else if (db_keep(db, &c->err) < 0)
-        c->r = -1;
+    return db_is_open(db);
+}
+
+/* A full disk, or one that fails, undoes all that the group has written so far; what came after that
+ * would be kept part by part. So the others are not run, and nothing of the group is kept. */
+static int run_all(struct db *db, struct call *group, struct err *why)
+{
+    for (struct call *c = group; c; c = c->next) {
+        if (!run_one(db, c))
+            return c->r < 0 ? err_set(why, c->err.code, "%s", c->err.msg)
+                            : err_set(why, ERR_UNAVAILABLE, "the write was undone by the store");
+    }
+    return 0;
 }
 
 static void fail_all(struct call *group, const struct err *why)
@@ -196,19 +210,24 @@ static void fail_all(struct call *group, const struct err *why)
     }
 }
 
+static int refuse(struct err *e)
+{
+    return err_set(e, ERR_UNAVAILABLE,
+                   "the disk failed while writing; the server must be restarted before it accepts "
+                   "changes again");
+}
+
 static void run_group(struct store *s, struct db *db, struct call *group)
 {
     scoped(err_clear) struct err why = { 0 };
     bool kept = false;
 
     if (s->broken) {
-        err_set(&why, ERR_UNAVAILABLE,
-                "the disk failed while writing; the server must be restarted before it accepts "
-                "changes again");
+        refuse(&why);
     } else if (db_begin(db, &why) == 0) {
-        for (struct call *c = group; c; c = c->next)
-            run_one(db, c);
-        if (db_commit(db, &why) == 0) {
+        if (run_all(db, group, &why) < 0) {
+            db_rollback(db);
+        } else if (db_commit(db, &why) == 0) {
             kept = true;
         } else if (why.code == ERR_IO) {
             log_event(LOG_ERROR, "store.broken", F_TEXT("error", why.msg));
@@ -342,4 +361,21 @@ int store_read(struct store *s, store_fn fn, void *arg, struct err *e)
     s->idle_readers = reader;
     pthread_mutex_unlock(&s->lock);
     return r;
+}
+
+static int ask_epoch(struct db *db, void *arg, struct err *e)
+{
+    static const struct stmt EPOCH = { "server.look", "SELECT epoch FROM server WHERE id = 1" };
+    scoped(rows_free) struct rows *r = db_query(db, &EPOCH);
+
+    (void)arg;
+    return rows_next(r, e) < 0 ? -1 : 0;
+}
+
+int store_check(struct store *s, struct err *e)
+{
+    pthread_mutex_lock(&s->lock);
+    bool broken = s->broken;
+    pthread_mutex_unlock(&s->lock);
+    return broken ? refuse(e) : store_read(s, ask_epoch, NULL, e);
 }

@@ -15,6 +15,7 @@ int db_migrate(struct db *db, struct err *e);
 int db_begin(struct db *db, struct err *e);
 int db_commit(struct db *db, struct err *e); /* ERR_IO: its outcome is unknown */
 void db_rollback(struct db *db);
+bool db_is_open(const struct db *db); /* the transaction: a full disk may have undone it */
 
 int db_savepoint(struct db *db, struct err *e);
 int db_keep(struct db *db, struct err *e);

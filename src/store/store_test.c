@@ -6,9 +6,12 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -100,6 +103,126 @@ static void a_write_that_fails_leaves_nothing_and_says_nothing(void **state)
     assert_int_equal(tenants(w), 1);
 }
 
+/* Writes that are handed in while the writer is held, so that one group has them all. */
+struct group {
+    sem_t held, go;
+    int told[3];
+    struct err errors[3];
+    int n;
+};
+
+static int hold(struct db *db, void *arg, struct err *e)
+{
+    struct group *g = arg;
+
+    (void)db;
+    (void)e;
+    sem_post(&g->held);
+    while (sem_wait(&g->go) < 0)
+        continue;
+    return 0;
+}
+
+static void held(void *arg, int r, const struct err *e)
+{
+    (void)arg;
+    (void)e;
+    assert_int_equal(r, 0);
+}
+
+static int add_one(struct db *db, void *arg, struct err *e)
+{
+    static const char *const names[] = { "before", "large", "after" };
+    static const struct stmt FULL = { "test.full", "PRAGMA max_page_count = 1" };
+    static const struct stmt LARGE = { "test.large",
+                                       "INSERT INTO tenant (id, name, created_at)"
+                                       " VALUES ('large', hex(zeroblob(4000000)), 1)" };
+    struct group *g = arg;
+    int which = g->n++;
+
+    if (which != 1)
+        return add(db, (void *)(uintptr_t)names[which], e);
+    struct rows *r = db_query(db, &FULL); /* as many pages as there are now */
+    assert_int_equal(rows_next(r, e), 1);
+    rows_free(r);
+    return db_run(db, e, &LARGE) < 0 ? -1 : 0;
+}
+
+static void told(void *arg, int r, const struct err *e)
+{
+    struct group *g = arg;
+    int i = 0;
+
+    while (g->told[i])
+        i++;
+    g->told[i] = r < 0 ? -1 : 1;
+    if (r < 0)
+        err_set(&g->errors[i], e->code, "%s", e->msg);
+    if (i == 2)
+        sem_post(&g->held);
+}
+
+static void a_disk_that_is_full_keeps_nothing_that_was_said_to_fail(void **state)
+{
+    struct world *w = *state;
+    struct group g = { 0 };
+
+    assert_int_equal(sem_init(&g.held, 0, 0), 0);
+    assert_int_equal(sem_init(&g.go, 0, 0), 0);
+    store_submit(w->store, hold, held, &g);
+    while (sem_wait(&g.held) < 0)
+        continue;
+    for (int i = 0; i < 3; i++)
+        store_submit(w->store, add_one, told, &g);
+    sem_post(&g.go);
+    while (sem_wait(&g.held) < 0)
+        continue;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(g.told[i], -1);
+        assert_int_equal(g.errors[i].code, ERR_UNAVAILABLE);
+        err_clear(&g.errors[i]);
+    }
+    assert_int_equal(tenants(w), 0);
+    assert_int_equal(w->heard, 0);
+    sem_destroy(&g.held);
+    sem_destroy(&g.go);
+}
+
+static int write_with_files_of(rlim_t bytes, struct world *w, char *name, struct err *e)
+{
+    struct rlimit before, few;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    few = (struct rlimit){ bytes, before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
+    int r = store_write(w->store, add, name, e);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    return r;
+}
+
+static void after_a_disk_that_failed_nothing_is_written_until_a_restart(void **state)
+{
+    struct world *w = *state;
+    scoped(err_clear) struct err e = { 0 };
+    char first[] = "first", lost[] = "lost", late[] = "late";
+
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(store_write(w->store, add, first, &e), 0);
+    assert_int_equal(store_check(w->store, &e), 0);
+    assert_int_equal(write_with_files_of(4096, w, lost, &e), -1);
+    assert_int_equal(e.code, ERR_IO);
+    assert_int_equal(store_write(w->store, add, late, &e), -1);
+    assert_int_equal(e.code, ERR_UNAVAILABLE);
+    assert_int_equal(store_check(w->store, &e), -1);
+    assert_int_equal(tenants(w), 1); /* what is there can be read */
+
+    store_close(take(w->store));
+    assert_int_equal(store_open(&env_real, w->dir, &w->store, &e), 0);
+    assert_int_equal(store_check(w->store, &e), 0);
+    assert_int_equal(store_write(w->store, add, late, &e), 0);
+    assert_int_equal(tenants(w), 2);
+}
+
 static void *write_many(void *arg)
 {
     void **start = arg;
@@ -174,6 +297,10 @@ int main(void)
 {
     const struct CMUnitTest promises[] = {
         cmocka_unit_test_setup_teardown(a_write_that_fails_leaves_nothing_and_says_nothing,
+                                        open_world, close_world),
+        cmocka_unit_test_setup_teardown(a_disk_that_is_full_keeps_nothing_that_was_said_to_fail,
+                                        open_world, close_world),
+        cmocka_unit_test_setup_teardown(after_a_disk_that_failed_nothing_is_written_until_a_restart,
                                         open_world, close_world),
         cmocka_unit_test_setup_teardown(writes_of_many_threads_are_all_kept, open_world,
                                         close_world),

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import test from "node:test";
 import { plain } from "../support/artifact.mjs";
 import { UUID } from "../support/contract.mjs";
@@ -164,6 +165,25 @@ test("a value is kept as it came, whatever its script", async () => {
     const value = 'pässwörd 🔑 "quoted" \\ \n\ttab ';
     await t.ok("credentials/create", { name: "geheim", value });
     assert.equal((await t.ok("credentials/get", { name: "geheim" })).value, value);
+});
+
+test("a job whose credential does not open fails, and says whose fault it is", async () => {
+    const t = await Tenant.make("credentials-damaged");
+    const { credential_id: id } = await t.ok("credentials/create", { name: "damaged", value: "1" });
+    await t.deploy(
+        plain({
+            "index.ts": `import { workflow } from "impresario";
+export default workflow("user-of-damaged", { credentials: ["damaged"], handler: async () => 1 });
+`,
+        }),
+    );
+    const store = new DatabaseSync(join(t.server.data, "impresario.db"), { timeout: 10_000 });
+    store.prepare("UPDATE credential SET sealed = zeroblob(40) WHERE id = ?").run(id);
+    store.close();
+
+    const job = await t.finished(await t.start("user-of-damaged"));
+    assert.equal(job.status, "failed");
+    assert.match(job.error, /could not open the job's credentials/);
 });
 
 test("no file of the server holds a value in clear", async () => {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** deployments/create, list, sync, get, logs: what a client sends and reads. Builds have a suite of their own. */
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import test from "node:test";
 import { send } from "../support/api.mjs";
 import { oneWorkflow } from "../support/artifact.mjs";
@@ -339,4 +342,25 @@ test("an Idempotency-Key makes a repeated create one deployment", async () => {
     const other = await Tenant.make("deployments-idempotent");
     const theirs = await other.ok("deployments/create", artifact, headers);
     assert.notEqual(theirs.deployment_id, first.deployment_id);
+});
+
+/** How many files below the server's uploads hold exactly these bytes. */
+function keptCopies(server, bytes) {
+    const uploads = join(server.data, "blobs", "deployments");
+    return readdirSync(uploads)
+        .flatMap((folder) => readdirSync(join(uploads, folder)).map((name) => join(uploads, folder, name)))
+        .filter((path) => readFileSync(path).equals(bytes)).length;
+}
+
+test("an upload that becomes no deployment leaves no file", async () => {
+    const once = oneWorkflow("deployments-left", `return ${JSON.stringify(randomUUID())};`);
+    const bytes = Buffer.from(once.source, "base64");
+    const headers = { "idempotency-key": "left-nothing" };
+
+    await t.fails("deployments/create", { ...once, entry_point: "../index.ts" }, "BAD_REQUEST");
+    assert.equal(keptCopies(t.server, bytes), 0);
+    await t.ok("deployments/create", once, headers);
+    await t.ok("deployments/create", once, headers);
+    await t.fails("deployments/create", { ...once, description: "another" }, "CONFLICT", headers);
+    assert.equal(keptCopies(t.server, bytes), 1);
 });

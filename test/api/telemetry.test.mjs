@@ -45,6 +45,12 @@ test("wrong events are refused", async () => {
     }
 });
 
+test("what nobody in particular may send is small", async () => {
+    const large = { ...event, more: "m".repeat(32 * 1024) };
+    const error = await nobody.fails("telemetry/recordCliEvent", large, "PAYLOAD_TOO_LARGE");
+    assert.match(error.message, /larger than the 16 KiB/);
+});
+
 test("an enumeration says what it would have taken", async () => {
     const [issue] = await nobody.refuses("telemetry/recordCliEvent", { ...event, buildChannel: "elsewhere" });
     assert.equal(issue.code, "invalid_enum_value");

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Outcomes of jobs on their way to the store. One that it refuses, as with a full disk, is tried
+ * again until it is kept: a job that has ended does not stay `running` for want of room.
+ */
+#ifndef ENGINE_OUTCOMES_H
+#define ENGINE_OUTCOMES_H
+
+#include "base/loop.h"
+#include "domain/job.h"
+
+struct outcomes;
+
+struct outcomes *outcomes_new(struct store *store, struct loop *loop);
+/* Returns when it is kept, or waits for another try. A job that has an outcome keeps its first. */
+void outcomes_keep(struct outcomes *o, const struct job_run *run,
+                   const struct job_outcome *outcome);
+/* Tries those that wait once more: what is not kept then, the next start finds running. */
+void outcomes_free(struct outcomes *o);
+DEFINE_SCOPED(struct outcomes, outcomes_free)
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exec/box_testing.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void stop_when_done(struct run *r)
+{
+    bool seen = r->until && r->text.n > 0 && strstr(r->text.data, r->until);
+
+    if (seen || (r->ended && !r->watch))
+        loop_stop(r->loop);
+}
+
+static void on_output(void *arg, uint32_t events)
+{
+    struct run *r = arg;
+    ssize_t n = read(r->out, buf_reserve(&r->text, 4096), 4096);
+
+    (void)events;
+    if (n > 0) {
+        buf_grew(&r->text, (size_t)n);
+    } else {
+        watch_free(take(r->watch));
+        fd_close(take_fd(&r->out));
+    }
+    stop_when_done(r);
+}
+
+static void on_exit_told(void *arg, const struct child_exit *how)
+{
+    struct run *r = arg;
+
+    assert_false(r->ended);
+    r->ended = true;
+    r->how = *how;
+    (void)snprintf(r->step, sizeof r->step, "%s", how->step ? how->step : "");
+    (void)snprintf(r->detail, sizeof r->detail, "%s", how->detail ? how->detail : "");
+    stop_when_done(r);
+}
+
+void run_start(struct run *r, struct loop *loop, struct spawner *s, struct plan *p)
+{
+    int ends[2];
+
+    *r = (struct run){ .loop = loop };
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    plan_fd(p, ends[1], 1);
+    plan_fd(p, fcntl(ends[1], F_DUPFD_CLOEXEC, 3), 2);
+    r->out = ends[0];
+    r->watch = loop_watch(loop, r->out, EPOLLIN, on_output, r);
+    r->child = child_start(s, p, on_exit_told, r);
+}
+
+void run_wait(struct run *r, const char *until)
+{
+    r->until = until;
+    loop_run(r->loop);
+}
+
+void run_done(struct run *r)
+{
+    watch_free(r->watch);
+    fd_close(r->out);
+    child_free(r->child);
+    buf_done(&r->text);
+}
+
+void run_says(const struct run *r, const char *words)
+{
+    if (!strstr(buf_str(&r->text), words))
+        fail_msg("\"%s\" is not in \"%s\" (step %s: %s)", words, buf_str(&r->text), r->step,
+                 r->detail);
+}

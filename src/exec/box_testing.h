@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * For tests: one box, what it says and how it ends.
+ */
+#ifndef EXEC_BOX_TESTING_H
+#define EXEC_BOX_TESTING_H
+
+#include "base/buf.h"
+#include "exec/spawner.h"
+
+struct run {
+    struct loop *loop;
+    struct child *child;
+    int out; /* our end of its standard output and error */
+    struct watch *watch;
+    struct buf text;
+    bool ended;
+    struct child_exit how;
+    char step[32], detail[256];
+    const char *until; /* stop waiting when this is in the text */
+};
+
+/* Takes the plan. */
+void run_start(struct run *r, struct loop *loop, struct spawner *s, struct plan *p);
+/* Until the box has ended and its output too, or until the output says `until`. */
+void run_wait(struct run *r, const char *until);
+void run_done(struct run *r);
+
+void run_says(const struct run *r, const char *words); /* asserted */
+
+#endif
