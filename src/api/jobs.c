@@ -40,7 +40,7 @@ static int check_params(struct call *c, const json_t *params, struct err *e)
 static int create(struct call *c, struct db *db, json_t **out, struct err *e)
 {
     static const char *const launch_names[] = { "start_url", "viewport", "gpu", "headless" };
-    static const char *const option_names[] = { "callback_url", "callback_secret", "skip_callbacks",
+    static const char *const option_names[] = { "callback_url", "skip_callbacks",
                                                 "residential_proxy", "disable_default_proxy" };
     json_t *given = json_object_get(c->input, "params");
     scoped(json_decref) json_t *params = given ? json_incref(given) : json_object();
@@ -52,6 +52,8 @@ static int create(struct call *c, struct db *db, json_t **out, struct err *e)
         .params = params,
         .launch = launch,
         .options = options,
+        .callback_secret = json_text(c->input, "callback_secret"),
+        .sealer = c->with->sealer,
         .credential_id = json_text(c->input, "credential_id"),
         .nonce = json_text(c->input, "nonce"),
         .request_digest = c->request_digest,

@@ -17,6 +17,7 @@
 
 #include "base/id.h"
 #include "base/json.h"
+#include "domain/seal.h"
 #include "store/store.h"
 
 struct job_spec {
@@ -25,6 +26,8 @@ struct job_spec {
     const json_t *params;  /* an object */
     const json_t *launch;  /* overrides: start_url, viewport, gpu, headless; absent ones default */
     const json_t *options; /* what else was asked for, kept as given */
+    const char *callback_secret; /* or NULL; kept sealed */
+    const struct sealer *sealer;
     const char *credential_id; /* or NULL */
     const char *nonce;         /* or NULL */
     const char *request_digest;
