@@ -658,7 +658,7 @@ static void count_line(void *arg, const struct job_log *line)
     ++*n;
 }
 
-PROMISE(logs_can_be_paged_filtered_and_expire)
+PROMISE(logs_can_be_paged_and_filtered)
 {
     scoped(err_clear) struct err e = { 0 };
     int n = 0;
@@ -678,8 +678,6 @@ PROMISE(logs_can_be_paged_filtered_and_expire)
     assert_int_equal(job_log_each(db, &filter, count_line, &n, &e), -1);
     assert_int_equal(e.code, ERR_NOT_FOUND);
     clock_fake_advance(&w->clock, 1000);
-    assert_int_equal(job_log_expire(db, db_now(db) - 2000, 10, &e), 0);
-    assert_int_equal(job_log_expire(db, db_now(db), 2, &e), 2);
 }
 
 PROMISE(a_repeated_request_hears_its_first_answer)
@@ -815,7 +813,7 @@ int main(void)
         TOLD(credentials_match_without_regard_to_case_and_open_only_in_their_row),
         TOLD(a_credential_in_use_is_not_deleted),
         TOLD(profiles_have_names_that_are_safe_everywhere),
-        TOLD(logs_can_be_paged_filtered_and_expire),
+        TOLD(logs_can_be_paged_and_filtered),
         TOLD(a_repeated_request_hears_its_first_answer),
         TOLD(a_master_key_is_kept_private),
         TOLD(an_ai_build_goes_on_where_it_stopped),

@@ -464,6 +464,17 @@ void dispatcher_refused(struct dispatcher *d, const struct egress_refusal *what)
     }
 }
 
+/* Nothing that waits or runs needs the layer, but a slot may wait with it. */
+void dispatcher_forget(struct dispatcher *d, const char *layer)
+{
+    if (same_layer(d->warm_layer, layer))
+        mem_free(take(d->warm_layer));
+    for (struct place *p = d->places; p; p = p->next) {
+        if (!slot_job(p->slot) && same_layer(slot_layer(p->slot), layer))
+            slot_kill(p->slot);
+    }
+}
+
 void dispatcher_drain(struct dispatcher *d)
 {
     for (struct place *p = d->places; p; p = p->next) {

@@ -35,6 +35,11 @@ must_use int blob_open(struct blobs *b, const char *key, struct err *e);
 /* Gone, also when it was not there. */
 void blob_delete(struct blobs *b, const char *key);
 
+/* Keys of the blobs that were last written before `before` (wall clock), in no order. `old` may delete
+ * the blob that it is told of. 0, or -1 when a folder could not be read. */
+must_use int blobs_each_old(struct blobs *b, msec_t before, void (*old)(void *arg, const char *key),
+                            void *arg, struct err *e);
+
 /* Bytes free for others on the disk, and of how many. */
 must_use int blobs_space(struct blobs *b, uint64_t *free_bytes, uint64_t *all_bytes, struct err *e);
 

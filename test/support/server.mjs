@@ -34,6 +34,7 @@ export function impresario(args, options = {}) {
 export class Server {
     #child;
     #lastWords = [];
+    #listeners = [];
 
     constructor(url, data) {
         this.url = url;
@@ -63,6 +64,7 @@ export class Server {
             createInterface({ input: stream }).on("line", (line) => {
                 server.#lastWords.push(line);
                 if (server.#lastWords.length > 400) server.#lastWords.shift();
+                server.#listeners = server.#listeners.filter((heard) => !heard(line));
                 if (process.env.IMPRESARIO_TEST_VERBOSE) process.stderr.write(`[server] ${line}\n`);
             });
         }
@@ -92,6 +94,15 @@ export class Server {
     /** What the server wrote last, on stdout and stderr. */
     get lastWords() {
         return this.#lastWords.join("\n");
+    }
+
+    /** Resolves with the first line that the server has written, or will write, that matches. */
+    says(pattern) {
+        const said = this.#lastWords.find((line) => pattern.test(line));
+        if (said) return Promise.resolve(said);
+        return new Promise((resolve) =>
+            this.#listeners.push((line) => pattern.test(line) && (resolve(line), true)),
+        );
     }
 
     get pid() {
