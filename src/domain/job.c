@@ -236,6 +236,24 @@ int job_each(struct db *db, const struct job_filter *f, job_fn row, void *arg, s
     return more;
 }
 
+int job_artifacts(struct db *db, const char *tenant, const char *id, char **screenshot, char **html,
+                  struct err *e)
+{
+    static const struct stmt GET = {
+        "job.artifacts", "SELECT screenshot_key, html_key FROM job WHERE tenant_id = $1 AND id = $2"
+    };
+    scoped(rows_free) struct rows *r = db_query(db, &GET, P_TEXT(tenant), P_TEXT(id));
+    int found = rows_next(r, e);
+
+    if (found < 0)
+        return -1;
+    if (!found)
+        return err_set(e, ERR_NOT_FOUND, "Job not found");
+    *screenshot = mem_text(row_text(r, 0));
+    *html = mem_text(row_text(r, 1));
+    return 0;
+}
+
 /* ---- cancelling ---- */
 
 static int cancel_one(struct db *db, const char *id, const char *why, struct err *e)

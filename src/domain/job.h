@@ -62,6 +62,11 @@ struct job_filter {
 must_use int job_each(struct db *db, const struct job_filter *filter, job_fn row, void *arg,
                       struct err *e);
 
+/* Keys of the blobs that a failed job left, each NULL when there is none (any more); freed by the
+ * caller. ERR_NOT_FOUND: the job. */
+must_use int job_artifacts(struct db *db, const char *tenant, const char *id, char **screenshot,
+                           char **html, struct err *e);
+
 /* 1: it is cancelled, or will be as soon as its processes have ended; 0: it was final already, with
  * the status put into `status`. */
 must_use int job_cancel(struct db *db, const char *tenant, const char *id, char status[static 24],

@@ -8,6 +8,7 @@
  * the first such job pays for the start, and its successor finds one waiting, since the layer that
  * was asked for last is the one that is kept warm.
  */
+#include "artifact/base64.h"
 #include "base/log.h"
 #include "domain/credential.h"
 #include "engine/slot.h"
@@ -92,21 +93,39 @@ static struct slot *free_slot(struct dispatcher *d, const char *layer)
 
 /* ---- outcomes ---- */
 
-static char *keep_artifact(struct dispatcher *d, const struct slot *s, const char *id,
-                           const char *name, const char *data)
+static char *keep_artifact(struct dispatcher *d, const char *id, const char *name, const void *data,
+                           size_t n)
 {
     scoped(err_clear) struct err e = { 0 };
     struct blob *blob = NULL;
     scoped(mem_free) char *key = mem_format("jobs/%s/%s", id, name);
 
-    (void)s;
     if (!data || blob_new(d->engine->with.blobs, &blob, &e) < 0)
         return NULL;
-    if (disk_write_all(store_env(d->engine->store)->disk, blob_fd(blob), data, strlen(data)) < 0) {
+    if (disk_write_all(store_env(d->engine->store)->disk, blob_fd(blob), data, n) < 0) {
         blob_free(blob);
         return NULL;
     }
     return blob_keep(blob, key, &e) < 0 ? NULL : take(key);
+}
+
+/* The bytes of a picture; false when it is none. */
+static bool decode(const char *text, struct buf *out)
+{
+    struct base64 b = { 0 };
+    size_t n = strlen(text), made = 0, rest = 0;
+    uint8_t *to = (uint8_t *)buf_reserve(out, base64_room(n));
+    scoped(err_clear) struct err e = { 0 };
+    size_t read = base64_run(&b, text, n, to, &made);
+
+    for (; read < n; read++, made += rest, rest = 0) {
+        if (base64_put(&b, text[read], to + made, &rest, &e) < 0)
+            return false;
+    }
+    if (base64_finish(&b, to + made, &rest, &e) < 0)
+        return false;
+    buf_grew(out, made + rest);
+    return true;
 }
 
 struct finish {
@@ -142,10 +161,12 @@ static void on_outcome(void *arg, struct slot *s, const struct slot_outcome *o)
     struct dispatcher *d = arg;
     const struct job_run *run = slot_job(s);
     struct job_outcome outcome = o->outcome;
-    /* Kept as it came, base64: it is given out through a data URL or decoded where it is served. */
+    scoped(buf_done) struct buf picture = { 0 };
+    bool shown = o->screenshot && decode(o->screenshot, &picture);
     scoped(mem_free) char *screenshot =
-        keep_artifact(d, s, run->id.text, "screenshot.b64", o->screenshot);
-    scoped(mem_free) char *html = keep_artifact(d, s, run->id.text, "page.html", o->html);
+        keep_artifact(d, run->id.text, "screenshot.png", shown ? picture.data : NULL, picture.n);
+    scoped(mem_free) char *html =
+        keep_artifact(d, run->id.text, "page.html", o->html, o->html ? strlen(o->html) : 0);
 
     outcome.screenshot_key = screenshot;
     outcome.html_key = html;

@@ -167,6 +167,19 @@ int blob_open(struct blobs *b, const char *key, struct err *e)
     return fd;
 }
 
+int blob_read(struct blobs *b, const char *key, struct buf *out, struct err *e)
+{
+    enum { PIECE = 64 * 1024 };
+    scoped(fd_close) int fd = blob_open(b, key, e);
+    ssize_t n;
+
+    if (fd < 0)
+        return -1;
+    while ((n = read(fd, buf_reserve(out, PIECE), PIECE)) > 0)
+        buf_grew(out, (size_t)n);
+    return n < 0 ? err_set_errno(e, ERR_IO, errno, "read %s", key) : 0;
+}
+
 void blob_delete(struct blobs *b, const char *key)
 {
     struct disk *disk = b->env->disk;

@@ -8,6 +8,7 @@
 #ifndef STORE_BLOB_H
 #define STORE_BLOB_H
 
+#include "base/buf.h"
 #include "base/env.h"
 #include "base/err.h"
 
@@ -32,6 +33,8 @@ DEFINE_SCOPED(struct blob, blob_free)
 
 /* Opens for reading: a descriptor, or -1 (ERR_NOT_FOUND when there is none). */
 must_use int blob_open(struct blobs *b, const char *key, struct err *e);
+/* Adds all of it to `out`: only for what is known to be small. -1 as blob_open(). */
+must_use int blob_read(struct blobs *b, const char *key, struct buf *out, struct err *e);
 /* Gone, also when it was not there. */
 void blob_delete(struct blobs *b, const char *key);
 

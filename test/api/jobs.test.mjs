@@ -19,6 +19,7 @@ const deployment = await t.deploy(
 export const echo = workflow("echo", async (_: any, input: any) => input);
 export const hold = workflow("hold", async (_: any, { path }: any) => (await fetch("${site.url}" + path)).text());
 export const fails = workflow("fails", async () => { throw new Error("as it should"); });
+export const lost = workflow("lost", async ({ page }: any, { at }: any) => { await page.goto(at); throw new Error("lost"); });
 export const secretive = workflow("secretive", { credentials: ["chosen"], handler: async (_: any, input: any) => input.credentials.chosen });
 `,
     }),
@@ -56,6 +57,21 @@ test("a failed job has an error and no result", async () => {
     assert.ok(!("result" in job));
     assert.match(job.completed_at, TIME);
     assert.match(job.mapped_stack, /index\.ts:4/);
+});
+
+test("artifacts give screenshot and HTML of the page at which a handler threw, and null for other jobs", async () => {
+    const failed = await t.run("lost", { at: `${site.url}/start` });
+    assert.equal(failed.status, "failed");
+    const { job_id, screenshot, html } = await t.ok("jobs/artifacts", { id: failed.job_id });
+    assert.equal(job_id, failed.job_id);
+    assert.match(html, /<h1>Start here<\/h1>/);
+    const png = Buffer.from(screenshot, "base64");
+    assert.equal(png.toString("base64"), screenshot);
+    assert.deepEqual([...png.subarray(0, 4)], [0x89, 0x50, 0x4e, 0x47]);
+    assert.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20)], [1366, 768]);
+
+    const { job_id: id } = await t.run("echo", {});
+    assert.deepEqual(await t.ok("jobs/artifacts", { id }), { job_id: id, screenshot: null, html: null });
 });
 
 test("params may be absent, and are an empty object then", async () => {
@@ -98,7 +114,7 @@ test("an unknown workflow is 404 and named", async () => {
 });
 
 test("an unknown job is 404, an id that is no UUID 400", async () => {
-    for (const route of ["jobs/get", "jobs/cancel"]) {
+    for (const route of ["jobs/get", "jobs/cancel", "jobs/artifacts"]) {
         await t.fails(route, { id: UNKNOWN }, "NOT_FOUND");
         assert.deepEqual(await t.refuses(route, { id: "not-a-uuid" }), [
             { validation: "uuid", code: "invalid_string", message: "Invalid uuid", path: ["id"] },
