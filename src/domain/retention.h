@@ -10,7 +10,7 @@
 #include "store/store.h"
 
 struct retention {
-    int64_t log_days;      /* lines of jobs */
+    int64_t log_days;      /* lines of jobs, and what AI builds were given as recorded */
     int64_t artifact_days; /* screenshot and page of failed jobs */
     int64_t code_days;     /* upload and bundle of a deployment that nothing runs any more */
 };

@@ -205,7 +205,8 @@ static int walk(const struct walk *w, const char *key, int depth)
     const struct dirent *entry;
 
     if (!dir)
-        return errno == ENOENT ? 0 : -1; /* its last file went meanwhile */
+        return errno == ENOENT || errno == ENOTDIR ? 0
+                                                   : -1; /* gone meanwhile, or no blob of ours */
     int r = 0;
     while (r == 0 && (entry = readdir(dir)) != NULL) {
         scoped(mem_free) char *below = mem_format("%s%s%s", key, depth ? "/" : "", entry->d_name);
