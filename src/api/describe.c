@@ -80,6 +80,17 @@ char *api_openapi(void)
 
 /* ---- Markdown ---- */
 
+/* "a or b": the items themselves, or what they say under `key`. */
+static void alternatives(const json_t *items, const char *key, struct buf *out)
+{
+    size_t i;
+    const json_t *one;
+
+    json_array_foreach(items, i, one)
+        buf_format(out, "%s%s", i ? " or " : "",
+                   key ? json_text(one, key) : json_string_value(one));
+}
+
 static void type_words(const json_t *schema, struct buf *out)
 {
     const json_t *type = json_object_get(schema, "type");
@@ -98,11 +109,9 @@ static void type_words(const json_t *schema, struct buf *out)
     } else if (json_is_string(type)) {
         buf_text(out, json_string_value(type));
     } else if (json_is_array(type)) {
-        json_array_foreach(type, i, one)
-            buf_format(out, "%s%s", i ? " or " : "", json_string_value(one));
+        alternatives(type, NULL, out);
     } else if (forms) {
-        json_array_foreach(forms, i, one)
-            buf_format(out, "%s%s", i ? " or " : "", json_text(one, "type"));
+        alternatives(forms, "type", out);
     } else {
         buf_text(out, "any JSON");
     }
