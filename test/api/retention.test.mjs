@@ -38,6 +38,8 @@ test("a sweep removes the code of an old deployment, and leaves the workflows ru
     const { source_path, bundle_path, ...rest } = await t.ok("deployments/get", { id: old.id });
     assert.deepEqual([source_path, bundle_path], [null, null]);
     assert.deepEqual({ ...rest, source_path: old.source_path, bundle_path: old.bundle_path }, old);
+    const listed = (await t.ok("deployments/list", {})).find(({ id }) => id === old.id);
+    assert.deepEqual([listed.source_path, listed.bundle_path, listed.status], [null, null, "ready"]);
     assert.deepEqual(await t.ok("jobs/get", { id: before.job_id }), before);
     assert.deepEqual([await t.result("swept"), await t.result("other")], ["current", "other"]);
     await t.deploy(oneWorkflow("swept", 'return "old";'));
