@@ -3,7 +3,7 @@
  * Runs every suite against one server, prints what failed and how long each file took, and ends
  * with a line that counts. Arguments, if any, choose files by a part of their path.
  */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { run } from "node:test";
@@ -23,8 +23,8 @@ const files = ["agent", "api", "cli", "clients"]
     .sort();
 
 const scratch = mkdtempSync(join(tmpdir(), "impresario-run-"));
-process.env.IMPRESARIO_TEST_CALLS = join(scratch, "calls");
-writeFileSync(process.env.IMPRESARIO_TEST_CALLS, "");
+process.env.IMPRESARIO_TEST_CALLS ??= join(scratch, "calls");
+appendFileSync(process.env.IMPRESARIO_TEST_CALLS, "");
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const perFile = new Map();

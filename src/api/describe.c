@@ -80,11 +80,23 @@ char *api_openapi(void)
 
 /* ---- Markdown ---- */
 
+/* "a or b": the items themselves, or what they say under `key`. */
+static void alternatives(const json_t *items, const char *key, struct buf *out)
+{
+    size_t i;
+    const json_t *one;
+
+    json_array_foreach(items, i, one)
+        buf_format(out, "%s%s", i ? " or " : "",
+                   key ? json_text(one, key) : json_string_value(one));
+}
+
 static void type_words(const json_t *schema, struct buf *out)
 {
     const json_t *type = json_object_get(schema, "type");
     const json_t *choices = json_object_get(schema, "enum");
     const json_t *fixed = json_object_get(schema, "const");
+    const json_t *forms = json_object_get(schema, "oneOf");
     size_t i;
     const json_t *one;
 
@@ -97,8 +109,9 @@ static void type_words(const json_t *schema, struct buf *out)
     } else if (json_is_string(type)) {
         buf_text(out, json_string_value(type));
     } else if (json_is_array(type)) {
-        json_array_foreach(type, i, one)
-            buf_format(out, "%s%s", i ? " or " : "", json_string_value(one));
+        alternatives(type, NULL, out);
+    } else if (forms) {
+        alternatives(forms, "type", out);
     } else {
         buf_text(out, "any JSON");
     }
@@ -120,36 +133,72 @@ static void range_words(const json_t *schema, struct buf *out)
             buf_format(out, "; %.*s%lld%s", (int)(at - names[i][1]), names[i][1],
                        (long long)json_integer_value(limit), at + 4);
     }
-    if (json_text(schema, "$comment"))
-        buf_format(out, "; %s", json_text(schema, "$comment"));
+    const json_t *otherwise = json_object_get(schema, "default");
+    if (otherwise) {
+        scoped(mem_free) char *text = json_dumps(otherwise, JSON_ENCODE_ANY | JSON_COMPACT);
+        buf_format(out, "; default `%s`", text);
+    }
+    if (json_text(schema, "description"))
+        buf_format(out, "; %s", json_text(schema, "description"));
+}
+
+static bool is_required(const json_t *schema, const char *name)
+{
+    size_t i;
+    const json_t *one;
+
+    json_array_foreach(json_object_get(schema, "required"), i, one) {
+        if (strcmp(json_string_value(one), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A row for each field, and for each below it: `lines[].message`. */
+static void rows_of(const json_t *schema, const char *above, struct buf *out)
+{
+    const json_t *items = json_object_get(schema, "items");
+    const char *name;
+    json_t *field;
+
+    if (items) {
+        scoped(mem_free) char *path = mem_format("%s[]", above);
+        rows_of(items, path, out);
+    }
+    json_object_foreach(json_shared(json_object_get(schema, "properties")), name, field) {
+        scoped(mem_free) char *path = mem_format("%s%s%s", above, *above ? "." : "", name);
+        buf_format(out, "| `%s` | ", path);
+        type_words(field, out);
+        buf_format(out, " | %s", is_required(schema, name) ? "required" : "optional");
+        range_words(field, out);
+        buf_text(out, " |\n");
+        rows_of(field, path, out);
+    }
 }
 
 static void fields(const json_t *schema, struct buf *out)
 {
-    const json_t *properties = json_object_get(schema, "properties");
-    const json_t *required = json_object_get(schema, "required");
-    const char *name;
-    json_t *field;
+    scoped(buf_done) struct buf rows = { 0 };
 
-    if (json_object_size(properties) == 0) {
-        buf_text(out,
-                 strcmp(json_text(schema, "type"), "array") == 0
-                     ? "An array; its items are described by the schema in `/openapi.json`.\n\n"
-                     : "No fields.\n\n");
-        return;
-    }
-    buf_text(out, "| field | type | |\n|---|---|---|\n");
-    json_object_foreach(json_shared(properties), name, field) {
-        bool must = false;
-        for (size_t i = 0; i < json_array_size(required); i++)
-            must = must || strcmp(json_string_value(json_array_get(required, i)), name) == 0;
-        buf_format(out, "| `%s` | ", name);
-        type_words(field, out);
-        buf_format(out, " | %s", must ? "required" : "optional");
-        range_words(field, out);
-        buf_text(out, " |\n");
-    }
-    buf_char(out, '\n');
+    if (json_object_get(schema, "items"))
+        buf_text(out, "An array.\n\n");
+    rows_of(schema, "", &rows);
+    if (rows.n)
+        buf_format(out, "| field | type | |\n|---|---|---|\n%s\n", buf_str(&rows));
+    else
+        buf_text(out, "No fields.\n\n");
+}
+
+/* What this route may answer besides what any may. */
+static void faults(const json_t *row, struct buf *out)
+{
+    size_t i;
+    const json_t *code;
+
+    json_array_foreach(json_object_get(row, "errors"), i, code)
+        buf_format(out, "%s`%s`", i ? ", " : "Errors: ", json_string_value(code));
+    if (json_array_size(json_object_get(row, "errors")))
+        buf_text(out, "\n\n");
 }
 
 char *api_markdown(void)
@@ -163,7 +212,11 @@ char *api_markdown(void)
         "Made by `impresario routes --markdown` from the table that the server routes with.\n"
         "Requests are `POST` with a body `{\"json\": <input>}` and a key in `x-api-key`; answers "
         "are\n`{\"json\": <output>}`, faults `{\"json\": {\"defined\": false, \"code\", \"status\", "
-        "\"message\", \"data\"}}`.\n\n");
+        "\"message\", \"data\"}}`.\n"
+        "Any route may answer `BAD_REQUEST`, `UNAUTHORIZED`, `METHOD_NOT_SUPPORTED`, "
+        "`PAYLOAD_TOO_LARGE`,\n`UNSUPPORTED_MEDIA_TYPE`, `TOO_MANY_REQUESTS`, "
+        "`INTERNAL_SERVER_ERROR` and `SERVICE_UNAVAILABLE`;\na route's own errors stand below "
+        "its fields.\n\n");
     for (size_t t = 0; t < ROUTE_TABLES; t++) {
         for (const struct route *r = route_tables[t]; r->kind != ROUTE_END; r++) {
             const json_t *row = row_of(rows, r->path);
@@ -171,6 +224,7 @@ char *api_markdown(void)
             fields(json_object_get(row, "input"), &out);
             buf_text(&out, "Output:\n\n");
             fields(json_object_get(row, "output"), &out);
+            faults(row, &out);
         }
     }
     return buf_take(&out);

@@ -2,6 +2,7 @@
 #include "api/route.h"
 #include "base/schema.h"
 
+#include "artifact/base64.h"
 #include "base/bounds.h"
 #include "domain/job.h"
 
@@ -40,7 +41,7 @@ static int check_params(struct call *c, const json_t *params, struct err *e)
 static int create(struct call *c, struct db *db, json_t **out, struct err *e)
 {
     static const char *const launch_names[] = { "start_url", "viewport", "gpu", "headless" };
-    static const char *const option_names[] = { "callback_url", "callback_secret", "skip_callbacks",
+    static const char *const option_names[] = { "callback_url", "skip_callbacks",
                                                 "residential_proxy", "disable_default_proxy" };
     json_t *given = json_object_get(c->input, "params");
     scoped(json_decref) json_t *params = given ? json_incref(given) : json_object();
@@ -52,6 +53,8 @@ static int create(struct call *c, struct db *db, json_t **out, struct err *e)
         .params = params,
         .launch = launch,
         .options = options,
+        .callback_secret = json_text(c->input, "callback_secret"),
+        .sealer = c->with->sealer,
         .credential_id = json_text(c->input, "credential_id"),
         .nonce = json_text(c->input, "nonce"),
         .request_digest = c->request_digest,
@@ -180,10 +183,41 @@ static int cancel(struct call *c, struct db *db, json_t **out, struct err *e)
     return 0;
 }
 
+/* What is named and cannot be read was swept since the row was looked at. */
+static json_t *artifact(struct call *c, const char *key, bool is_text)
+{
+    scoped(err_clear) struct err e = { 0 };
+    scoped(buf_done) struct buf data = { 0 };
+    scoped(buf_done) struct buf text = { 0 };
+
+    if (!key || blob_read(c->with->blobs, key, &data, &e) < 0)
+        return json_null();
+    if (is_text)
+        return json_stringn(buf_str(&data), data.n);
+    base64_encode(data.data, data.n, &text);
+    return json_string(buf_str(&text));
+}
+
+static int artifacts(struct call *c, struct db *db, json_t **out, struct err *e)
+{
+    const char *id = json_text(c->input, "id");
+    scoped(mem_free) char *screenshot = NULL;
+    scoped(mem_free) char *html = NULL;
+
+    if (job_artifacts(db, c->tenant, id, &screenshot, &html, e) < 0)
+        return -1;
+    *out = json_object();
+    json_object_set_new(*out, "job_id", json_string(id));
+    json_object_set_new(*out, "screenshot", artifact(c, screenshot, false));
+    json_object_set_new(*out, "html", artifact(c, html, true));
+    return 0;
+}
+
 const struct route job_routes[] = {
     { ROUTE_CREATE, "/v1/jobs/create", create },
     { ROUTE_READ, "/v1/jobs/list", list },
     { ROUTE_READ, "/v1/jobs/get", get },
     { ROUTE_WRITE, "/v1/jobs/cancel", cancel },
+    { ROUTE_FILE, "/v1/jobs/artifacts", artifacts },
     { 0 },
 };

@@ -42,6 +42,7 @@ typedef int (*handler_fn)(struct call *c, struct db *db, json_t **out, struct er
 enum route_kind {
     ROUTE_END,
     ROUTE_READ,   /* on the event thread, or the waiting one */
+    ROUTE_FILE,   /* the same on a thread that may wait for the disk: it reads blobs */
     ROUTE_WRITE,  /* on the store's writer; answered when it is durable */
     ROUTE_CREATE, /* the same, and an Idempotency-Key counts */
     ROUTE_UPLOAD, /* ROUTE_CREATE whose `source` streams to disk before the handler runs */

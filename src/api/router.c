@@ -504,18 +504,26 @@ static void written(void *arg, int state, const struct err *e)
     request_end(r, state, e);
 }
 
-void request_run(struct request *r)
+static void read_and_end(void *arg)
 {
+    struct request *r = arg;
     scoped(err_clear) struct err e = { 0 };
 
-    if (r->entry->route->kind != ROUTE_READ) {
+    request_end(r, request_read(r, &e), &e);
+}
+
+void request_run(struct request *r)
+{
+    if (r->entry->route->kind == ROUTE_FILE) {
+        pool_run(r->api->disk, read_and_end, r);
+    } else if (r->entry->route->kind != ROUTE_READ) {
         store_submit(r->api->with.store, run_writing, written, r);
     } else if (json_int(r->input, "wait_seconds", 0) > 0) {
         const char *id = json_text(r->input, "id");
         r->awaits = id ? id : json_text(r->input, "build_id");
         waiting_add(r->api->waiting, r);
     } else {
-        request_end(r, request_read(r, &e), &e);
+        read_and_end(r);
     }
 }
 

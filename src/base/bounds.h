@@ -10,6 +10,18 @@ enum {
     /* JSON deeper than this is never meant; parsers and printers recurse. */
     LIMIT_JSON_DEPTH = 64,
 
+    /* A connection that was opened, or a request line that came: the rest of the head must be there
+     * within this many seconds in all. Heads are one packet; who trickles one is no client. */
+    LIMIT_HEAD_SECONDS = 20,
+
+    /* A body, or an answer, must flow with so many bytes a second, and may be so many seconds late.
+     * Slower than any line that people use; 64 MiB may take most of a day, 2 MiB half an hour. */
+    LIMIT_SLOWEST = 1024,
+    LIMIT_LATE_SECONDS = 30,
+
+    /* Silence on a kept connection: more than the 60 s that clients poll with. */
+    LIMIT_IDLE_SECONDS = 75,
+
     /* A request body that is held in memory: params (1 MiB) and what surrounds them. */
     LIMIT_BODY = 2 * 1024 * 1024,
 

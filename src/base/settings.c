@@ -408,14 +408,15 @@ static void fill_defaults(struct reading *in)
 /* The runner is beside the build folder in a source tree, and has its own place when installed. */
 static char *find_runner(void)
 {
+    static const char *const places[] = { "../share/impresario/runner", "../runner" };
     char exe[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
 
-    if (n > 0) {
-        exe[n] = '\0';
-        *strrchr(exe, '/') = '\0';
-        scoped(mem_free) char *beside = mem_format("%s/../runner", exe);
-        char *whole = realpath(beside, NULL);
+    exe[n > 0 ? n : 0] = '\0';
+    for (size_t i = 0; n > 0 && i < n_items(places); i++) {
+        scoped(mem_free) char *path =
+            mem_format("%.*s/%s", (int)(strrchr(exe, '/') - exe), exe, places[i]);
+        char *whole = realpath(path, NULL);
         if (whole)
             return whole;
     }

@@ -48,11 +48,20 @@ struct build_view {
     bool name_phase; /* on each line, where no live line names it */
 };
 
+/* The server's last word on a build; whoever follows tells it at the end, as the outcome. */
+static bool is_verdict(const json_t *line)
+{
+    const char *stream = json_text(line, "stream"), *message = json_text(line, "message");
+
+    return stream && message && strcmp(stream, "system") == 0 &&
+           strncmp(message, "The build failed after ", 23) == 0;
+}
+
 static void show_build_line(void *arg, const json_t *line)
 {
     struct build_view *view = arg;
     const char *phase = json_text(line, "phase");
-    const char *message = json_text(line, "message");
+    const char *message = is_verdict(line) ? NULL : json_text(line, "message");
 
     if (phase && *phase && (!view->phase || strcmp(view->phase, phase) != 0)) {
         progress_begin(view->progress, phase);
@@ -133,14 +142,50 @@ int job_tail_read(struct api *api, const char *job, const char *level, struct jo
     }
 }
 
-static void show_job_line(void *arg, const json_t *line)
+struct job_view {
+    struct progress *progress;
+    json_t *held; /* a line that may be the server's last word, which is told as the outcome */
+};
+
+static void job_view_done_at(struct job_view *view)
 {
-    struct progress *p = arg;
+    json_decref(view->held);
+}
+
+static void print_job_line(struct progress *p, const json_t *line)
+{
     const char *level = json_text(line, "level");
     const char *message = json_text(line, "message");
     enum style style = level ? style_of_status(level) : STYLE_PLAIN;
 
     progress_log(p, style == STYLE_DIM ? STYLE_PLAIN : style, message ? message : "");
+}
+
+static void show_job_line(void *arg, const json_t *line)
+{
+    struct job_view *view = arg;
+    const char *message = json_text(line, "message");
+
+    if (view->held)
+        print_job_line(view->progress, view->held);
+    json_decref(take(view->held));
+    if (message &&
+        (strncmp(message, "Job failed: ", 12) == 0 || strncmp(message, "Job cancelled: ", 15) == 0))
+        view->held = json_incref(json_shared(line));
+    else
+        print_job_line(view->progress, line);
+}
+
+/* The end of `job`: a line that was held and is not its outcome was the author's own. */
+static void show_held(struct job_view *view, const json_t *job)
+{
+    const char *error = json_text(job, "error");
+    scoped(mem_free) char *verdict =
+        mem_format("Job %s: %s", json_text(job, "status"), error ? error : "");
+
+    if (view->held && strcmp(json_text(view->held, "message"), verdict) != 0)
+        print_job_line(view->progress, view->held);
+    json_decref(take(view->held));
 }
 
 bool job_is_final(const json_t *job)
@@ -177,6 +222,7 @@ int follow_job(struct call *c, const char *job, const json_t *known, struct prog
 {
     scoped(job_tail_done) struct job_tail tail = { 0 };
     scoped(mem_free) char *state = NULL;
+    scoped(job_view_done) struct job_view view = { p, NULL };
 
     show_job_state(p, &state, known);
     for (;;) {
@@ -185,9 +231,10 @@ int follow_job(struct call *c, const char *job, const json_t *known, struct prog
         if (api_poll(c->api, "/v1/jobs/get", ask, &answer, e) < 0)
             return -1;
         show_job_state(p, &state, answer);
-        if (job_tail_read(c->api, job, NULL, &tail, show_job_line, p, e) < 0)
+        if (job_tail_read(c->api, job, NULL, &tail, show_job_line, &view, e) < 0)
             return -1;
         if (job_is_final(answer)) {
+            show_held(&view, answer);
             bool good = strcmp(json_text(answer, "status"), "completed") == 0;
             (good ? progress_end : progress_fail)(p, NULL);
             *out = take(answer);

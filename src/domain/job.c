@@ -90,18 +90,21 @@ static int insert(struct db *db, const struct job_spec *spec, const struct targe
         "job.add",
         "INSERT INTO job (id, tenant_id, workflow_id, workflow, deployment_id, deployment_version,"
         " status, launch, params, options, credential_id, nonce, request_digest, timeout_ms,"
-        " created_at) VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $9, $10, $11, $12, $13,"
-        " $14)"
+        " created_at, callback_sealed) VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $9, $10,"
+        " $11, $12, $13, $14, $15)"
     };
     scoped(mem_free) char *launch = json_print(t->launch);
     scoped(mem_free) char *params = json_print(spec->params);
     scoped(mem_free) char *options = json_print(spec->options);
+    scoped(buf_done) struct buf sealed = { 0 };
 
+    if (spec->callback_secret)
+        seal(spec->sealer, spec->tenant, id->text, spec->callback_secret, &sealed);
     return db_run(db, e, &ADD, P_TEXT(id->text), P_TEXT(spec->tenant), P_TEXT(t->workflow.text),
                   P_TEXT(spec->workflow), P_TEXT(t->deployment.text), P_INT(t->version),
                   P_TEXT(launch), P_TEXT(params), P_TEXT(options), P_TEXT(spec->credential_id),
                   P_TEXT(spec->nonce), P_TEXT(spec->request_digest), P_INT(spec->timeout_ms),
-                  P_INT(db_now(db)));
+                  P_INT(db_now(db)), P_BLOB(sealed.data, sealed.n));
 }
 
 /* Wishes that a machine of one's own cannot grant are taken, kept, and told. */
@@ -233,6 +236,24 @@ int job_each(struct db *db, const struct job_filter *f, job_fn row, void *arg, s
         row(arg, &j);
     }
     return more;
+}
+
+int job_artifacts(struct db *db, const char *tenant, const char *id, char **screenshot, char **html,
+                  struct err *e)
+{
+    static const struct stmt GET = {
+        "job.artifacts", "SELECT screenshot_key, html_key FROM job WHERE tenant_id = $1 AND id = $2"
+    };
+    scoped(rows_free) struct rows *r = db_query(db, &GET, P_TEXT(tenant), P_TEXT(id));
+    int found = rows_next(r, e);
+
+    if (found < 0)
+        return -1;
+    if (!found)
+        return err_set(e, ERR_NOT_FOUND, "Job not found");
+    *screenshot = mem_text(row_text(r, 0));
+    *html = mem_text(row_text(r, 1));
+    return 0;
 }
 
 /* ---- cancelling ---- */

@@ -17,6 +17,7 @@
 
 #include "base/id.h"
 #include "base/json.h"
+#include "domain/seal.h"
 #include "store/store.h"
 
 struct job_spec {
@@ -25,6 +26,8 @@ struct job_spec {
     const json_t *params;  /* an object */
     const json_t *launch;  /* overrides: start_url, viewport, gpu, headless; absent ones default */
     const json_t *options; /* what else was asked for, kept as given */
+    const char *callback_secret; /* or NULL; kept sealed */
+    const struct sealer *sealer;
     const char *credential_id; /* or NULL */
     const char *nonce;         /* or NULL */
     const char *request_digest;
@@ -58,6 +61,11 @@ struct job_filter {
 };
 must_use int job_each(struct db *db, const struct job_filter *filter, job_fn row, void *arg,
                       struct err *e);
+
+/* Keys of the blobs that a failed job left, each NULL when there is none (any more); freed by the
+ * caller. ERR_NOT_FOUND: the job. */
+must_use int job_artifacts(struct db *db, const char *tenant, const char *id, char **screenshot,
+                           char **html, struct err *e);
 
 /* 1: it is cancelled, or will be as soon as its processes have ended; 0: it was final already, with
  * the status put into `status`. */

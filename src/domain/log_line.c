@@ -92,13 +92,3 @@ int build_log_each(struct db *db, const char *deployment, int64_t after, int64_t
     }
     return more;
 }
-
-int job_log_expire(struct db *db, msec_t before, int64_t limit, struct err *e)
-{
-    static const struct stmt EXPIRE = {
-        "job_log.expire", "DELETE FROM job_log WHERE id IN"
-                          " (SELECT id FROM job_log WHERE at < $1 ORDER BY at LIMIT $2)"
-    };
-
-    return db_run(db, e, &EXPIRE, P_INT(before), P_INT(limit));
-}

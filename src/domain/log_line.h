@@ -40,7 +40,4 @@ must_use int build_log_each(struct db *db, const char *deployment, int64_t after
                             void (*row)(void *arg, const struct build_log *line), void *arg,
                             struct err *e);
 
-/* Deletes lines older than `before`, `limit` at most; gives how many. */
-must_use int job_log_expire(struct db *db, msec_t before, int64_t limit, struct err *e);
-
 #endif

@@ -35,11 +35,3 @@ int repeat_keep(struct db *db, const char *tenant, const char *route, const char
                ? -1
                : 0;
 }
-
-int repeat_expire(struct db *db, msec_t before, struct err *e)
-{
-    static const struct stmt EXPIRE = { "repeat.expire",
-                                        "DELETE FROM idempotency WHERE created_at < $1" };
-
-    return db_run(db, e, &EXPIRE, P_INT(before)) < 0 ? -1 : 0;
-}

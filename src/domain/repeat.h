@@ -14,7 +14,5 @@ must_use int repeat_find(struct db *db, const char *tenant, const char *route, c
                          const char *request_digest, json_t **answer, struct err *e);
 must_use int repeat_keep(struct db *db, const char *tenant, const char *route, const char *key,
                          const char *request_digest, const json_t *answer, struct err *e);
-/* Forgets answers older than `before`. */
-must_use int repeat_expire(struct db *db, msec_t before, struct err *e);
 
 #endif

@@ -8,6 +8,7 @@
  * the first such job pays for the start, and its successor finds one waiting, since the layer that
  * was asked for last is the one that is kept warm.
  */
+#include "artifact/base64.h"
 #include "base/log.h"
 #include "domain/credential.h"
 #include "engine/outcomes.h"
@@ -101,7 +102,8 @@ static struct place *free_place(const struct dispatcher *d, const char *layer)
 
 /* ---- outcomes ---- */
 
-static char *keep_artifact(struct dispatcher *d, const char *id, const char *name, const char *data)
+static char *keep_artifact(struct dispatcher *d, const char *id, const char *name, const void *data,
+                           size_t n)
 {
     scoped(err_clear) struct err e = { 0 };
     struct blob *blob = NULL;
@@ -109,11 +111,30 @@ static char *keep_artifact(struct dispatcher *d, const char *id, const char *nam
 
     if (!data || blob_new(d->engine->with.blobs, &blob, &e) < 0)
         return NULL;
-    if (disk_write_all(store_env(d->engine->store)->disk, blob_fd(blob), data, strlen(data)) < 0) {
+    if (disk_write_all(store_env(d->engine->store)->disk, blob_fd(blob), data, n) < 0) {
         blob_free(blob);
         return NULL;
     }
     return blob_keep(blob, key, &e) < 0 ? NULL : take(key);
+}
+
+/* The bytes of a picture; false when it is none. */
+static bool decode(const char *text, struct buf *out)
+{
+    struct base64 b = { 0 };
+    size_t n = strlen(text), made = 0, rest = 0;
+    uint8_t *to = (uint8_t *)buf_reserve(out, base64_room(n));
+    scoped(err_clear) struct err e = { 0 };
+    size_t read = base64_run(&b, text, n, to, &made);
+
+    for (; read < n; read++, made += rest, rest = 0) {
+        if (base64_put(&b, text[read], to + made, &rest, &e) < 0)
+            return false;
+    }
+    if (base64_finish(&b, to + made, &rest, &e) < 0)
+        return false;
+    buf_grew(out, made + rest);
+    return true;
 }
 
 static struct place *place_of(const struct dispatcher *d, const struct slot *s)
@@ -131,13 +152,15 @@ static void on_outcome(void *arg, struct slot *s, const struct slot_outcome *o)
     const struct job_run *run = slot_job(s);
     const struct place *p = place_of(d, s);
     struct job_outcome outcome = o->outcome;
+    scoped(buf_done) struct buf picture = { 0 };
 
     if (!p || !p->begun)
         return; /* its row still waits, or was cancelled */
-    /* Kept as it came, base64: it is given out through a data URL or decoded where it is served. */
+    bool shown = o->screenshot && decode(o->screenshot, &picture);
     scoped(mem_free) char *screenshot =
-        keep_artifact(d, run->id.text, "screenshot.b64", o->screenshot);
-    scoped(mem_free) char *html = keep_artifact(d, run->id.text, "page.html", o->html);
+        keep_artifact(d, run->id.text, "screenshot.png", shown ? picture.data : NULL, picture.n);
+    scoped(mem_free) char *html =
+        keep_artifact(d, run->id.text, "page.html", o->html, o->html ? strlen(o->html) : 0);
 
     outcome.screenshot_key = screenshot;
     outcome.html_key = html;
@@ -489,6 +512,17 @@ void dispatcher_refused(struct dispatcher *d, const struct egress_refusal *what)
     for (struct place *p = d->places; p; p = p->next) {
         if (slot_refused(p->slot, what))
             return;
+    }
+}
+
+/* Nothing that waits or runs needs the layer, but a slot may wait with it. */
+void dispatcher_forget(struct dispatcher *d, const char *layer)
+{
+    if (same_layer(d->warm_layer, layer))
+        mem_free(take(d->warm_layer));
+    for (struct place *p = d->places; p; p = p->next) {
+        if (!slot_job(p->slot) && same_layer(slot_layer(p->slot), layer))
+            slot_kill(p->slot);
     }
 }
 

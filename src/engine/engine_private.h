@@ -42,6 +42,7 @@ struct dispatcher *dispatcher_new(struct engine *e);
 void dispatcher_wake(struct dispatcher *d);   /* there may be a job to run */
 void dispatcher_cancel(struct dispatcher *d); /* somebody asked for the end of a job */
 void dispatcher_refused(struct dispatcher *d, const struct egress_refusal *what);
+void dispatcher_forget(struct dispatcher *d, const char *layer); /* it is about to be removed */
 void dispatcher_drain(struct dispatcher *d);
 void dispatcher_free(struct dispatcher *d);
 

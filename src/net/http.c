@@ -5,6 +5,7 @@
  */
 #include "net/http_private.h"
 
+#include "base/bounds.h"
 #include "base/log.h"
 
 #include <arpa/inet.h>
@@ -59,7 +60,7 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **state,
         peer_text(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
                   c->peer);
         c->kept.fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        kept_due(&c->kept, http_now(h) + h->idle_ms + h->grace_ms);
+        kept_due(&c->kept, http_now(h) + h->head_ms, true);
         keeper_add(h->keeper, &c->kept);
         *state = c;
     } else {
@@ -135,14 +136,15 @@ static unsigned or_default(unsigned value, unsigned otherwise)
 static struct http *http_new(const struct http_options *o, const struct http_service *service)
 {
     struct http *h = mem_new(sizeof *h);
-    unsigned idle = or_default(o->idle_seconds, 75);
+    unsigned idle = or_default(o->idle_seconds, LIMIT_IDLE_SECONDS);
     pthread_condattr_t steady;
 
     h->service = *service;
     h->clock = o->clock ? o->clock : &clock_real;
     h->idle_ms = (msec_t)idle * 1000;
-    h->grace_ms = (msec_t)or_default(o->grace_seconds, 30) * 1000;
-    h->min_rate = or_default(o->min_rate, 1024);
+    h->head_ms = (msec_t)or_default(o->head_seconds, LIMIT_HEAD_SECONDS) * 1000;
+    h->grace_ms = (msec_t)or_default(o->grace_seconds, LIMIT_LATE_SECONDS) * 1000;
+    h->min_rate = or_default(o->min_rate, LIMIT_SLOWEST);
     h->max_connections = or_default(o->max_connections, 1000);
     h->drain_seconds = or_default(o->drain_seconds, 30);
     h->max_held = o->max_held ? o->max_held : HELD_MAX;
@@ -170,9 +172,10 @@ int http_start(const struct http_options *options, const struct http_service *se
 {
     struct http *h = http_new(options, service);
     unsigned silence = (unsigned)(h->idle_ms / 1000) + IDLE_MARGIN_SECONDS;
+    msec_t nearest = h->head_ms < h->grace_ms ? h->head_ms : h->grace_ms;
 
     h->listener = listen_on(options->address, options->port, e);
-    if (h->listener < 0 || keeper_start(h->clock, h->grace_ms, &h->keeper, e) < 0) {
+    if (h->listener < 0 || keeper_start(h->clock, nearest, &h->keeper, e) < 0) {
         http_free(h);
         return -1;
     }

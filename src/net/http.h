@@ -43,11 +43,13 @@ struct http_options {
     const char *address;      /* "127.0.0.1", "::1", "0.0.0.0", "::" (both families), "localhost" */
     uint16_t port;            /* 0: the kernel chooses; http_port() tells */
     unsigned max_connections; /* 0: 1000; further ones wait in the kernel's queue */
-    unsigned idle_seconds;    /* of silence, wherever it falls; 0: 75; announced to clients */
-    unsigned min_rate;        /* bytes a second that a body must come or go with; 0: 1024 */
-    unsigned grace_seconds;   /* on top of that; for a head, on top of idle_seconds; 0: 30 */
-    unsigned drain_seconds;   /* http_drain() waits no longer; 0: 30 */
-    size_t max_held;          /* bytes of all bodies in memory together; 0: 256 MiB */
+    unsigned idle_seconds;    /* of silence, wherever it falls; 0: LIMIT_IDLE_SECONDS; announced */
+    unsigned head_seconds;    /* for a head, from the connection or the request line on;
+                                 0: LIMIT_HEAD_SECONDS */
+    unsigned min_rate;      /* bytes a second that a body must come or go with; 0: LIMIT_SLOWEST */
+    unsigned grace_seconds; /* on top of that; 0: LIMIT_LATE_SECONDS */
+    unsigned drain_seconds; /* http_drain() waits no longer; 0: 30 */
+    size_t max_held;        /* bytes of all bodies in memory together; 0: 256 MiB */
     const struct clock *clock; /* NULL: clock_real */
 };
 

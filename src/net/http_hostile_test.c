@@ -90,7 +90,8 @@ static void a_head_has_a_bound(void **state)
     world_stop(&w);
 }
 
-/* Sends a byte whenever the server has been silent for a tenth of a second, until it closes. */
+/* Sends a byte whenever the server has been silent for a tenth of a second, until it answers that it is
+ * too late, and closes. */
 static int drip(int fd, const char *text)
 {
     struct pollfd p = { fd, POLLIN, 0 };
@@ -100,13 +101,18 @@ static int drip(int fd, const char *text)
         (void)!send(fd, *text ? text++ : "x", 1, MSG_NOSIGNAL);
         assert_true(++sent < 200);
     }
+    scoped(mem_free) char *answer = peer_answer(fd, false);
+    assert_int_equal(strncmp(answer, "HTTP/1.1 408 ", 13), 0);
+    assert_non_null(strstr(answer, "\r\n\r\nthe request did not come in time\n"));
     assert_true(peer_closed(fd));
     return sent;
 }
 
 static void slow_peers_are_cut(void **state)
 {
-    const struct http_options fast = { .idle_seconds = 1, .grace_seconds = 1, .min_rate = 1000 };
+    const struct http_options fast = {
+        .idle_seconds = 1, .head_seconds = 1, .grace_seconds = 1, .min_rate = 1000
+    };
     struct world w;
 
     (void)state;
@@ -125,7 +131,7 @@ static void slow_peers_are_cut(void **state)
 
 static void who_waits_for_an_answer_is_not_cut(void **state)
 {
-    const struct http_options fast = { .idle_seconds = 1, .grace_seconds = 1 };
+    const struct http_options fast = { .idle_seconds = 1, .head_seconds = 1, .grace_seconds = 1 };
     struct world w;
 
     (void)state;

@@ -18,7 +18,7 @@ struct http {
     struct http_service service;
     struct keeper *keeper;
     const struct clock *clock;
-    msec_t idle_ms, grace_ms;
+    msec_t idle_ms, head_ms, grace_ms;
     unsigned min_rate, max_connections, drain_seconds;
     size_t max_held, held; /* of bodies in memory; the event thread's */
     char keep_alive[32];   /* "timeout=75" */

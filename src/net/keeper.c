@@ -42,11 +42,24 @@ struct keeper {
 
 /* --- deadlines ----------------------------------------------------------------------------- */
 
-/* Closes what is late, from both sides, so that the library finds the end of the stream. The
- * descriptor cannot be another's by now: keeper_remove() comes before its close. */
-static void sweep(void *arg)
+static const char TOO_LATE[] = "HTTP/1.1 408 Request Timeout\r\n"
+                               "connection: close\r\n"
+                               "content-type: text/plain; charset=utf-8\r\n"
+                               "content-length: 33\r\n"
+                               "\r\n"
+                               "the request did not come in time\n";
+
+/* From both sides, so that the library finds the end of the stream. The descriptor cannot be another's
+ * by now: keeper_remove() comes before its close. */
+static void close_late(const struct kept *c)
 {
-    struct keeper *k = arg;
+    if (atomic_load_explicit(&c->tell, memory_order_relaxed))
+        (void)!send(c->fd, TOO_LATE, sizeof TOO_LATE - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    shutdown(c->fd, SHUT_RDWR);
+}
+
+msec_t keeper_close_late(struct keeper *k)
+{
     msec_t now = clock_steady(k->clock);
     msec_t next = now + k->least;
 
@@ -54,8 +67,8 @@ static void sweep(void *arg)
     for (struct kept *c = k->kept; c; c = c->next) {
         msec_t due = atomic_load_explicit(&c->due, memory_order_relaxed);
         if (due <= now) {
-            shutdown(c->fd, SHUT_RDWR);
-            kept_due(c, KEPT_FOREVER);
+            close_late(c);
+            kept_due(c, KEPT_FOREVER, false);
             k->cut++;
         } else if (due < next) {
             next = due;
@@ -64,8 +77,16 @@ static void sweep(void *arg)
     k->armed = k->kept != NULL;
     bool again = k->armed;
     pthread_mutex_unlock(&k->lock);
-    if (again)
-        loop_timer(k->loop, next - now, sweep, k);
+    return again ? next : 0;
+}
+
+static void sweep(void *arg)
+{
+    struct keeper *k = arg;
+    msec_t next = keeper_close_late(k);
+
+    if (next)
+        loop_timer(k->loop, next - clock_steady(k->clock), sweep, k);
 }
 
 static void arm(void *arg)

@@ -4,7 +4,7 @@
  * is something to do:
  *
  * - Deadlines. A connection is closed when it is not done by its deadline, however many single
- *   bytes it sends meanwhile.
+ *   bytes it sends meanwhile. Where a request was expected it is told why.
  * - Lingering. A socket that is closed while its peer still sends makes the kernel answer with a
  *   reset, which may overtake the answer that the peer should read. So what the peer still sends is
  *   read and dropped for a while.
@@ -16,6 +16,7 @@
 #include "base/err.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct keeper;
@@ -24,6 +25,7 @@ struct keeper;
 struct kept {
     int fd;
     _Atomic msec_t due; /* on the steady clock */
+    _Atomic bool tell;  /* nothing is being sent: whoever is late gets a 408 before the end */
     struct kept *prev, *next;
 };
 
@@ -38,10 +40,14 @@ void keeper_stop(struct keeper *k);
 void keeper_add(struct keeper *k, struct kept *c);
 void keeper_remove(struct keeper *k, struct kept *c);
 
-static inline void kept_due(struct kept *c, msec_t due)
+static inline void kept_due(struct kept *c, msec_t due, bool tell)
 {
+    atomic_store_explicit(&c->tell, tell, memory_order_relaxed);
     atomic_store_explicit(&c->due, due, memory_order_relaxed);
 }
+
+/* Closes what is late by now, as the keeper's thread does when it wakes. Gives when the next may be. */
+msec_t keeper_close_late(struct keeper *k);
 
 /* Takes a descriptor (-1 is fine) and closes it when the peer has, or after a few seconds. */
 void keeper_linger(struct keeper *k, int fd);

@@ -174,8 +174,8 @@ static enum MHD_Result queue(struct http_req *r)
 {
     struct http *h = r->http;
 
-    kept_due(&r->conn->kept,
-             http_now(h) + h->grace_ms + (msec_t)(r->n_answer * 1000 / h->min_rate));
+    kept_due(&r->conn->kept, http_now(h) + h->grace_ms + (msec_t)(r->n_answer * 1000 / h->min_rate),
+             false);
     return MHD_queue_response(r->mhd, (unsigned)r->status, r->response);
 }
 
@@ -310,7 +310,7 @@ static enum MHD_Result head_is_here(struct http_req *r, const char *method, cons
     r->method = method;
     r->max_body = LIMIT_BODY;
     r->since = http_now(h);
-    kept_due(&r->conn->kept, r->since + h->grace_ms);
+    kept_due(&r->conn->kept, r->since + h->grace_ms, true);
     if (!well_framed(r, version))
         return cut_short(r);
 
@@ -368,7 +368,8 @@ static enum MHD_Result body_comes(struct http_req *r, const char *data, size_t n
     struct http *h = r->http;
 
     r->received += n;
-    kept_due(&r->conn->kept, r->since + h->grace_ms + (msec_t)(r->received * 1000 / h->min_rate));
+    kept_due(&r->conn->kept, r->since + h->grace_ms + (msec_t)(r->received * 1000 / h->min_rate),
+             !answered(r));
     if (r->dropping) {
         r->dropped += n;
         return r->dropped > HTTP_DROP_MAX ? cut_short(r) : MHD_YES;
@@ -402,7 +403,7 @@ static enum MHD_Result request_is_here(struct http_req *r)
 
     if (!r->completed && !answered(r)) {
         r->completed = true;
-        kept_due(&r->conn->kept, KEPT_FOREVER);
+        kept_due(&r->conn->kept, KEPT_FOREVER, false);
         if (enter(r, false)) {
             s->complete(s->ctx, r);
             leave(r->http);
@@ -448,6 +449,7 @@ void *http_on_target(void *arg, const char *target, struct MHD_Connection *mhd)
     r->query = strchr(r->path, '?');
     if (r->query)
         *r->query++ = '\0';
+    kept_due(&r->conn->kept, http_now(r->http) + r->http->head_ms, true);
     return r;
 }
 
@@ -456,7 +458,7 @@ void http_req_end(struct http_req *r)
     struct http *h = r->http;
 
     r->conn->req = NULL;
-    kept_due(&r->conn->kept, http_now(h) + h->idle_ms + h->grace_ms);
+    kept_due(&r->conn->kept, http_now(h) + h->idle_ms + h->grace_ms, false);
     if (r->known)
         h->service.gone(h->service.ctx, r);
     pthread_mutex_lock(&h->lock);

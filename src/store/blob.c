@@ -167,6 +167,19 @@ int blob_open(struct blobs *b, const char *key, struct err *e)
     return fd;
 }
 
+int blob_read(struct blobs *b, const char *key, struct buf *out, struct err *e)
+{
+    enum { PIECE = 64 * 1024 };
+    scoped(fd_close) int fd = blob_open(b, key, e);
+    ssize_t n;
+
+    if (fd < 0)
+        return -1;
+    while ((n = read(fd, buf_reserve(out, PIECE), PIECE)) > 0)
+        buf_grew(out, (size_t)n);
+    return n < 0 ? err_set_errno(e, ERR_IO, errno, "read %s", key) : 0;
+}
+
 void blob_delete(struct blobs *b, const char *key)
 {
     struct disk *disk = b->env->disk;
@@ -175,6 +188,47 @@ void blob_delete(struct blobs *b, const char *key)
     (void)disk->unlink(disk, path);
     *strrchr(path, '/') = '\0';
     (void)rmdir(path); /* the folder of one deployment, when this was its last file */
+}
+
+struct walk {
+    struct blobs *blobs;
+    msec_t before;
+    void (*old)(void *arg, const char *key);
+    void *arg;
+};
+
+/* Keys are "<kind>/<id>/<name>", and `depth` says what `key` is of that: 0, nothing yet. */
+static int walk(const struct walk *w, const char *key, int depth)
+{
+    scoped(mem_free) char *path = mem_format("%s/%s", w->blobs->root, key);
+    DIR *dir = opendir(path);
+    const struct dirent *entry;
+
+    if (!dir)
+        return errno == ENOENT || errno == ENOTDIR ? 0
+                                                   : -1; /* gone meanwhile, or no blob of ours */
+    int r = 0;
+    while (r == 0 && (entry = readdir(dir)) != NULL) {
+        scoped(mem_free) char *below = mem_format("%s%s%s", key, depth ? "/" : "", entry->d_name);
+        struct stat st;
+        if (entry->d_name[0] == '.' || strcmp(below, "temp") == 0)
+            continue;
+        if (depth < 2)
+            r = walk(w, below, depth + 1);
+        else if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                 (msec_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 < w->before)
+            w->old(w->arg, below);
+    }
+    (void)closedir(dir);
+    return r;
+}
+
+int blobs_each_old(struct blobs *b, msec_t before, void (*old)(void *arg, const char *key),
+                   void *arg, struct err *e)
+{
+    if (walk(&(struct walk){ b, before, old, arg }, "", 0) < 0)
+        return err_set_errno(e, ERR_IO, errno, "look through the folders of blobs");
+    return 0;
 }
 
 int blobs_space(struct blobs *b, uint64_t *free_bytes, uint64_t *all_bytes, struct err *e)

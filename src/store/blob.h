@@ -8,6 +8,7 @@
 #ifndef STORE_BLOB_H
 #define STORE_BLOB_H
 
+#include "base/buf.h"
 #include "base/env.h"
 #include "base/err.h"
 
@@ -32,8 +33,15 @@ DEFINE_SCOPED(struct blob, blob_free)
 
 /* Opens for reading: a descriptor, or -1 (ERR_NOT_FOUND when there is none). */
 must_use int blob_open(struct blobs *b, const char *key, struct err *e);
+/* Adds all of it to `out`: only for what is known to be small. -1 as blob_open(). */
+must_use int blob_read(struct blobs *b, const char *key, struct buf *out, struct err *e);
 /* Gone, also when it was not there. */
 void blob_delete(struct blobs *b, const char *key);
+
+/* Keys of the blobs that were last written before `before` (wall clock), in no order. `old` may delete
+ * the blob that it is told of. 0, or -1 when a folder could not be read. */
+must_use int blobs_each_old(struct blobs *b, msec_t before, void (*old)(void *arg, const char *key),
+                            void *arg, struct err *e);
 
 /* Bytes free for others on the disk, and of how many. */
 must_use int blobs_space(struct blobs *b, uint64_t *free_bytes, uint64_t *all_bytes, struct err *e);

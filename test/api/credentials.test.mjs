@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import test from "node:test";
-import { plain } from "../support/artifact.mjs";
+import { oneWorkflow, plain } from "../support/artifact.mjs";
 import { UUID } from "../support/contract.mjs";
 import { Site } from "../support/site.mjs";
 import { Tenant } from "../support/tenant.mjs";
@@ -186,10 +186,12 @@ export default workflow("user-of-damaged", { credentials: ["damaged"], handler: 
     assert.match(job.error, /could not open the job's credentials/);
 });
 
-test("no file of the server holds a value in clear", async () => {
+test("no file of the server holds a value, or a callback's secret, in clear", async () => {
     const t = await Tenant.make("credentials-at-rest");
     const value = `needle-${"0123456789abcdef".repeat(4)}`;
     await t.ok("credentials/create", { name: "haystack", value });
+    await t.deploy(oneWorkflow("calls-back", "return 1;"));
+    await t.run("calls-back", {}, { callback_url: "https://example.com/hook", callback_secret: value });
 
     const holding = filesBelow(t.server.data).filter((path) => readFileSync(path).includes(value));
     assert.deepEqual(holding, []);

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { send } from "../support/api.mjs";
-import { oneWorkflow } from "../support/artifact.mjs";
+import { oneWorkflow, plain } from "../support/artifact.mjs";
 import { TIME, UUID } from "../support/contract.mjs";
 import { Tenant } from "../support/tenant.mjs";
 import { sourceOfFiles } from "../support/tar.mjs";
@@ -64,6 +64,7 @@ test("what is not said has its default", async () => {
 });
 
 test("auto_repair, an old client's name and unknown fields are taken", async () => {
+    await t.deploy({ ...artifact, auto_repair: false });
     await t.deploy({
         ...artifact,
         auto_repair: true,
@@ -280,6 +281,21 @@ test("list is an array, newest first, in pages when it is asked for pages", asyn
     for (const id of ids) await mine.built(id);
 });
 
+test("list shows each deployment as sync does, in every state", async () => {
+    const mine = await Tenant.make("deployments-states");
+    const failed = await mine.build({ source: sourceOfFiles({ "readme.txt": "hello" }), description: "broken" });
+    const ready = await mine.deploy(artifact);
+    const { deployment_id: id } = await mine.ok("deployments/create", oneWorkflow("deployments-new", "return 6;"));
+    const [building, ...ended] = await mine.ok("deployments/list", {});
+    assert.deepEqual(ended, [ready, failed]);
+    assert.equal(building.id, id);
+    assert.deepEqual(
+        [building.status, building.built_at, building.workflows, building.bundle_path],
+        ["building", null, null, null],
+    );
+    await mine.built(id);
+});
+
 test("list of a tenant without deployments is an empty array", async () => {
     const mine = await Tenant.make("deployments-none");
     assert.deepEqual(await mine.ok("deployments/list", {}), []);
@@ -311,6 +327,21 @@ test("logs tell the story of a build in order, and say when it is over", async (
         assert.deepEqual([rest.lines, rest.done], [[], true]);
     }
     await t.fails("deployments/logs", { id, cursor: "no cursor of ours" }, "BAD_REQUEST");
+});
+
+test("logs tell what the code printed when it was imported, and where", async () => {
+    const { id } = await t.deploy(
+        plain({
+            "index.ts": `import { workflow } from "impresario";
+console.log("to stdout");
+console.error("to stderr");
+export default workflow("deployments-streams", async () => 7);
+`,
+        }),
+    );
+    const { lines } = await t.ok("deployments/logs", { id });
+    const stream = (text) => lines.find(({ message }) => message.includes(text))?.stream;
+    assert.deepEqual([stream("to stdout"), stream("to stderr")], ["stdout", "stderr"]);
 });
 
 test("logs can be followed while the build runs", async () => {

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
 import { send } from "../support/api.mjs";
-import { plain } from "../support/artifact.mjs";
+import { oneWorkflow, plain } from "../support/artifact.mjs";
 import { TIME, UUID } from "../support/contract.mjs";
+import { Server } from "../support/server.mjs";
 import { Site } from "../support/site.mjs";
 import { Tenant } from "../support/tenant.mjs";
 
@@ -19,6 +20,7 @@ const deployment = await t.deploy(
 export const echo = workflow("echo", async (_: any, input: any) => input);
 export const hold = workflow("hold", async (_: any, { path }: any) => (await fetch("${site.url}" + path)).text());
 export const fails = workflow("fails", async () => { throw new Error("as it should"); });
+export const lost = workflow("lost", async ({ page }: any, { at }: any) => { await page.goto(at); throw new Error("lost"); });
 export const secretive = workflow("secretive", { credentials: ["chosen"], handler: async (_: any, input: any) => input.credentials.chosen });
 `,
     }),
@@ -56,6 +58,21 @@ test("a failed job has an error and no result", async () => {
     assert.ok(!("result" in job));
     assert.match(job.completed_at, TIME);
     assert.match(job.mapped_stack, /index\.ts:4/);
+});
+
+test("artifacts give screenshot and HTML of the page at which a handler threw, and null for other jobs", async () => {
+    const failed = await t.run("lost", { at: `${site.url}/start` });
+    assert.equal(failed.status, "failed");
+    const { job_id, screenshot, html } = await t.ok("jobs/artifacts", { id: failed.job_id });
+    assert.equal(job_id, failed.job_id);
+    assert.match(html, /<h1>Start here<\/h1>/);
+    const png = Buffer.from(screenshot, "base64");
+    assert.equal(png.toString("base64"), screenshot);
+    assert.deepEqual([...png.subarray(0, 4)], [0x89, 0x50, 0x4e, 0x47]);
+    assert.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20)], [1366, 768]);
+
+    const { job_id: id } = await t.run("echo", {});
+    assert.deepEqual(await t.ok("jobs/artifacts", { id }), { job_id: id, screenshot: null, html: null });
 });
 
 test("params may be absent, and are an empty object then", async () => {
@@ -98,7 +115,7 @@ test("an unknown workflow is 404 and named", async () => {
 });
 
 test("an unknown job is 404, an id that is no UUID 400", async () => {
-    for (const route of ["jobs/get", "jobs/cancel"]) {
+    for (const route of ["jobs/get", "jobs/cancel", "jobs/artifacts"]) {
         await t.fails(route, { id: UNKNOWN }, "NOT_FOUND");
         assert.deepEqual(await t.refuses(route, { id: "not-a-uuid" }), [
             { validation: "uuid", code: "invalid_string", message: "Invalid uuid", path: ["id"] },
@@ -223,6 +240,52 @@ test("everything that a client may send along is taken", async () => {
     );
 });
 
+const TAKEN = [
+    { headless: false, gpu: false, start_url: `${site.url}/start` },
+    { headless: true, gpu: true, viewport: { width: 1, height: 16384 } },
+    { residential_proxy: { country: "US", zip: "10001" }, skip_callbacks: false },
+    { residential_proxy: { country: "de", city: "berlin" }, skip_callbacks: true },
+    { residential_proxy: { country: "US", asn: "AS7922" } },
+    { residential_proxy: { country: "US", state: "NY" }, disable_default_proxy: false },
+    { disable_default_proxy: true },
+    { timeout_seconds: 1 },
+    { timeout_seconds: 3600, nonce: "n".repeat(255) },
+];
+for (const options of TAKEN) {
+    test(`create takes ${JSON.stringify(options).slice(0, 100)}`, async () => {
+        const { job_id: id } = await t.ok("jobs/create", { workflow: "echo", ...options });
+        await t.ok("jobs/cancel", { id });
+        await t.finished(id);
+    });
+}
+
+test("a job without a warm browser is queued, then starts one, then runs; and a queue has places", async (c) => {
+    const server = await Server.start({ env: { IMPRESARIO_WARM_SLOTS: "0", IMPRESARIO_JOB_SLOTS: "1", IMPRESARIO_SPARE_SLOTS: "0" } });
+    c.after(() => server.stop());
+    const mine = await Tenant.make("jobs-cold", server);
+    await mine.deploy(oneWorkflow("cold", "return 1;"));
+    const [first, second] = [await mine.start("cold"), await mine.start("cold")];
+    const statuses = new Set();
+    let job;
+    do {
+        // A browser takes half a second to start: whoever asks again at once sees it.
+        job = await mine.ok("jobs/get", { id: first, wait_seconds: statuses.has("starting_browser") ? 30 : 0 });
+        statuses.add(job.status);
+        const { jobs } = await mine.ok("jobs/list", {});
+        const listed = jobs.find(({ job_id }) => job_id === first);
+        if (job.status === "starting_browser") {
+            assert.deepEqual([listed.status, job.started_at], ["starting_browser", null]);
+            const next = await mine.ok("jobs/get", { id: second });
+            assert.deepEqual([next.status, next.queue_position, next.started_at], ["queued", 0, null]);
+            assert.equal((await mine.ok("jobs/list", { status: "queued" })).jobs[0].job_id, second);
+        }
+    } while (job.completed_at === null);
+    assert.ok(statuses.has("starting_browser"), [...statuses].join());
+    assert.equal(job.status, "completed");
+    assert.ok(!("queue_position" in job));
+    await mine.finished(second);
+});
+
 test("the same nonce and the same body are the same job", async () => {
     const input = { workflow: "echo", params: { n: 1 }, nonce: "n-1" };
     const first = await t.ok("jobs/create", input);
@@ -331,6 +394,8 @@ test("cancel ends a running job with an error and no result", async () => {
     assert.notEqual(cancelled.message, "");
     const job = await t.finished(id);
     assert.equal(job.status, "cancelled");
+    const { jobs } = await t.ok("jobs/list", { status: "cancelled" });
+    assert.ok(jobs.some(({ job_id }) => job_id === id));
     assert.ok(job.error);
     assert.ok(!("result" in job));
     assert.match(job.completed_at, TIME);

@@ -28,6 +28,8 @@ test("only the documented fields are needed, and others are dropped", async () =
     const { packageVersion, buildChannel, ...needed } = event;
     await nobody.ok("telemetry/recordCliEvent", needed);
     await nobody.ok("telemetry/recordCliEvent", { ...event, cloudUserId: "someone", more: [1] });
+    for (const change of [{ error: true }, { buildChannel: "source" }, { buildChannel: "unknown" }])
+        await nobody.ok("telemetry/recordCliEvent", { ...event, ...change });
 });
 
 test("wrong events are refused", async () => {

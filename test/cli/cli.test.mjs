@@ -82,7 +82,7 @@ function start(args, { env = {}, command = BINARY } = {}) {
 /** Runs the binary to its end. */
 function run(args, { input = "", ...options } = {}) {
     const running = start(args, options);
-    running.child.stdin.end(input);
+    running.child.stdin.on("error", () => {}).end(input); // it may have ended without reading
     return running.ended;
 }
 
@@ -132,7 +132,8 @@ test("a build that fails ends with status 1 and says why", async () => {
     const { code, stdout, stderr } = await run(["deploy", broken]);
     assert.equal(code, 1);
     assert.equal(stdout, "");
-    assert.match(stderr, /the build failed: .*\n/);
+    const [, reason] = /the build failed: (.*)\n/.exec(stderr);
+    assert.equal(stderr.split(reason).length, 2, `the reason is told once:\n${stderr}`);
     const id = /impresario deployments logs (\S+)/.exec(stderr)[1];
 
     assert.match(await out(["deployments", "logs", id]), /index\.ts/);
@@ -199,6 +200,7 @@ test("a job that fails ends with status 1 and the author's own line", async () =
     assert.equal(code, 1);
     assert.equal(stdout, "");
     assert.match(stderr, /the job failed: the shop is closed\n.*index\.ts:\d+/);
+    assert.equal(stderr.split("the shop is closed").length, 2, `the reason is told once:\n${stderr}`);
     const id = /impresario logs --job (\S+)/.exec(stderr)[1];
 
     const shown = await run(["jobs", "get", id]);

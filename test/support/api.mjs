@@ -21,7 +21,7 @@ export async function send(url, target, { method = "POST", headers = {}, body } 
         status: response.status,
         headers: response.headers,
         text,
-        body: checkAnswer({ method, target, status: response.status, contentType, text }),
+        body: checkAnswer({ method, target, status: response.status, contentType, text, sent: body }),
     };
 }
 

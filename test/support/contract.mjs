@@ -3,18 +3,31 @@
  * The contract as data: the route table of the server, and a check that every answer must pass.
  *
  * Whatever a suite asks goes through `checkAnswer`, so no test has to remember to validate. Each
- * call leaves a line in the file named by IMPRESARIO_TEST_CALLS; the last suite reads it and fails
- * for every route that exists and was never answered with success.
+ * call leaves what it has seen (coverage.mjs) in the file named by IMPRESARIO_TEST_CALLS; the last
+ * suite reads it and fails for whatever is promised and was never seen.
  */
 import assert from "node:assert/strict";
 import { appendFileSync, readFileSync } from "node:fs";
 import Ajv from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
+import { seen } from "./coverage.mjs";
 
 const TABLE = process.env.IMPRESARIO_ROUTES ?? new URL("../../src/api/routes.json", import.meta.url);
 
 /** @type {{path: string, method: string, auth: string, envelope: string, input: any, output: any}[]} */
 export const routes = JSON.parse(readFileSync(TABLE, "utf8"));
+
+/**
+ * The routes that a server implements, by its own description.
+ *
+ * @param {string} url  origin of the server
+ */
+export async function implemented(url) {
+    const { paths } = await (await fetch(`${url}/openapi.json`)).json();
+    const found = routes.filter(({ path, method }) => paths[path]?.[method.toLowerCase()]);
+    assert.equal(found.length, Object.keys(paths).length, "a route is described that the table does not have");
+    return found;
+}
 
 /** Codes that an error may carry, and the one status that belongs to each. */
 export const STATUS_OF = {
@@ -38,6 +51,19 @@ export const STATUS_OF = {
     SERVICE_UNAVAILABLE: 503,
     GATEWAY_TIMEOUT: 504,
 };
+
+/** What any route may answer; its row has the others (`errors`). */
+const ANYWHERE = new Set([
+    "BAD_REQUEST",
+    "UNAUTHORIZED",
+    "METHOD_NOT_SUPPORTED",
+    "PAYLOAD_TOO_LARGE",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "TOO_MANY_REQUESTS",
+    "INTERNAL_SERVER_ERROR",
+    "NOT_IMPLEMENTED",
+    "SERVICE_UNAVAILABLE",
+]);
 
 /** Ids are lower-case RFC 9562 UUIDs; times have three decimals and a Z. Both are stricter than the formats' names. */
 export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -75,17 +101,18 @@ export function routeOf(method, target) {
  * Checks one answer of an enveloped route: its content type, its envelope, its schema.
  * Returns the parsed body.
  *
- * @param {{method: string, target: string, status: number, contentType: string|null, text: string}} answer
+ * @param {{method: string, target: string, status: number, contentType: string|null, text: string, sent?: any}} answer
+ *   `sent`: the body of the request, where it is known
  */
-export function checkAnswer({ method, target, status, contentType, text }) {
+export function checkAnswer({ method, target, status, contentType, text, sent }) {
     const where = `${method} ${target} answered ${status}`;
     const route = routeOf(method, target);
 
     assert.match(contentType ?? "", /^application\/json\b/, `${where}: content type`);
     const body = parse(text, where);
-    if (status >= 400) checkError(body, status, where);
+    if (status >= 400) checkError(body, status, where, route);
     else if (route?.envelope === "rpc") checkOutput(route, body, where);
-    if (route) note(route, status);
+    if (route) note(route, status < 400 ? { input: inputOf(sent), output: body.json } : { code: body.json.code });
     return body;
 }
 
@@ -99,8 +126,17 @@ function parse(text, where) {
     }
 }
 
+/** What stood under `json` in a request; undefined when that cannot be told. */
+function inputOf(sent) {
+    try {
+        return JSON.parse(sent).json ?? {};
+    } catch {
+        return undefined;
+    }
+}
+
 /** Clients of the RPC protocol refuse an error that has any key besides these. */
-function checkError(body, status, where) {
+function checkError(body, status, where, route) {
     assert.deepEqual(Object.keys(body), ["json"], `${where}: the envelope of an error`);
     const { defined, code, status: inside, message, data, ...rest } = body.json;
     assert.deepEqual(rest, {}, `${where}: keys of an error`);
@@ -110,6 +146,8 @@ function checkError(body, status, where) {
     assert.equal(typeof message, "string", `${where}: message`);
     assert.notEqual(message.trim(), "", `${where}: message`);
     if ("data" in body.json) assert.equal(typeof data, "object", `${where}: data`);
+    if (route?.errors)
+        assert.ok(ANYWHERE.has(code) || route.errors.includes(code), `${where}: ${code} is not among its errors`);
 }
 
 function checkOutput(route, body, where) {
@@ -121,24 +159,26 @@ function checkOutput(route, body, where) {
     );
 }
 
-const called = new Set();
+const noted = new Set();
 
-function note(route, status) {
-    const line = `${route.method} ${route.path} ${status}\n`;
-    if (called.has(line)) return;
-    called.add(line);
-    if (process.env.IMPRESARIO_TEST_CALLS) appendFileSync(process.env.IMPRESARIO_TEST_CALLS, line);
+function note(route, call) {
+    const fresh = [...seen(route, call)]
+        .map((fact) => `${route.method} ${route.path} ${fact}\n`)
+        .filter((line) => !noted.has(line));
+    for (const line of fresh) noted.add(line);
+    if (process.env.IMPRESARIO_TEST_CALLS && fresh.length > 0)
+        appendFileSync(process.env.IMPRESARIO_TEST_CALLS, fresh.join(""));
 }
 
-/** The routes called so far, by every suite of this run: a map from "METHOD path" to its statuses. */
-export function routesCalled() {
+/** The facts that every suite of this run has seen: a map from "METHOD path" to a set. */
+export function factsSeen() {
     const file = process.env.IMPRESARIO_TEST_CALLS;
-    const lines = file ? readFileSync(file, "utf8").split("\n") : [...called].map((line) => line.trim());
-    const seen = new Map();
+    const lines = file ? readFileSync(file, "utf8").split("\n") : [...noted].map((line) => line.trim());
+    const facts = new Map();
     for (const line of lines.filter(Boolean)) {
-        const [method, path, status] = line.split(" ");
+        const [method, path] = line.split(" ", 2);
         const key = `${method} ${path}`;
-        seen.set(key, (seen.get(key) ?? new Set()).add(Number(status)));
+        facts.set(key, (facts.get(key) ?? new Set()).add(line.slice(key.length + 1)));
     }
-    return seen;
+    return facts;
 }

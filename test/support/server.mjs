@@ -37,6 +37,7 @@ export class Server {
     #child;
     #lastWords = [];
     #reports = [];
+    #listeners = [];
 
     constructor(url, data) {
         this.url = url;
@@ -46,12 +47,12 @@ export class Server {
     /**
      * Starts a server on a port of the kernel's choice.
      *
-     * @param {{data?: string, env?: Record<string, string>, args?: string[]}} [options]
-     *   `data`: a folder that an earlier server left; else a new one
+     * @param {{data?: string, env?: Record<string, string>, args?: string[], binary?: string}} [options]
+     *   `data`: a folder that an earlier server left; else a new one. `binary`: another one than the tested
      */
-    static async start({ data, env = {}, args = [] } = {}) {
+    static async start({ data, env = {}, args = [], binary = BINARY } = {}) {
         const server = new Server("", data ?? mkdtempSync(join(tmpdir(), "impresario-test-")));
-        const child = spawn(BINARY, ["serve", "--data", server.data, "--listen", "127.0.0.1:0", ...args], {
+        const child = spawn(binary, ["serve", "--data", server.data, "--listen", "127.0.0.1:0", ...args], {
             env: {
                 ...process.env,
                 IMPRESARIO_EGRESS_ALLOW: "127.0.0.1",
@@ -67,6 +68,7 @@ export class Server {
                 server.#lastWords.push(line);
                 if (server.#lastWords.length > 400) server.#lastWords.shift();
                 if (SANITIZER.test(line)) server.#reports.push(line);
+                server.#listeners = server.#listeners.filter((heard) => !heard(line));
                 if (process.env.IMPRESARIO_TEST_VERBOSE) process.stderr.write(`[server] ${line}\n`);
             });
         }
@@ -98,6 +100,15 @@ export class Server {
         return this.#lastWords.join("\n");
     }
 
+    /** Resolves with the first line that the server has written, or will write, that matches. */
+    says(pattern) {
+        const said = this.#lastWords.find((line) => pattern.test(line));
+        if (said) return Promise.resolve(said);
+        return new Promise((resolve) =>
+            this.#listeners.push((line) => pattern.test(line) && (resolve(line), true)),
+        );
+    }
+
     get pid() {
         return this.#child.pid;
     }
@@ -116,6 +127,20 @@ export class Server {
         ]);
         const key = stdout.trim();
         assert.match(key, /^\S+$/, "key create prints the key alone");
+        return key;
+    }
+
+    /** A key of the tenant that opens nothing any more. */
+    async revokedKey(tenant) {
+        const label = unique("revoked");
+        const key = await this.key(tenant, label);
+        const { stdout } = await impresario(["key", "list", "--data", this.data]);
+        assert.ok(!stdout.includes(key), "a list never shows a key");
+        const [id] = stdout
+            .split("\n")
+            .find((line) => line.endsWith(label))
+            .split(/\s+/);
+        await impresario(["key", "revoke", "--data", this.data, id]);
         return key;
     }
 
