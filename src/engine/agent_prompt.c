@@ -232,7 +232,7 @@ char *prompt_log(const struct agent *a, const char *which, int64_t from, const c
 json_t *prompt_first_turn(const struct agent *a, bool restarted)
 {
     scoped(buf_done) struct buf text = { 0 };
-    scoped(mem_free) char *raw = json_dumps(a->task.params, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    scoped(mem_free) char *raw = json_print_as(a->task.params, JSON_INDENT(2));
     scoped(mem_free) char *params = without_secrets(a, raw);
     const char *name;
     json_t *value;

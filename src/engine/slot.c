@@ -89,10 +89,10 @@ static void tell_end(struct slot *s, const struct box_end *end)
 
 static void on_result(struct slot *s, const json_t *frame)
 {
-    scoped(mem_free) char *result =
-        json_dumps(json_object_get(frame, "result"), JSON_COMPACT | JSON_ENCODE_ANY);
+    const json_t *value = json_object_get(frame, "result");
+    scoped(mem_free) char *result = json_print(value);
 
-    if (!result)
+    if (!value)
         tell_failed(s, "The job's process reported a result that is no JSON");
     else if (strlen(result) > LIMIT_RESULT)
         tell_failed(s, "The handler returned more than 5 MiB of JSON");
