@@ -85,6 +85,10 @@ static void foreign_json_is_refused_with_its_place(void **state)
     scoped(json_decref) json_t *value = NULL;
     assert_int_equal(json_parse("{\"n\":3e2}", 9, 3, &value, &e), 0);
     assert_int_equal(json_int(value, "n", 0), 300);
+
+    scoped(json_decref) json_t *far = json_loads("{\"a\":1e300,\"b\":-1e19}", 0, NULL);
+    assert_int_equal(json_int(far, "a", 7), 7); /* no integer of ours */
+    assert_int_equal(json_int(far, "b", 7), 7);
 }
 
 static void reals_are_printed_as_short_as_they_were_written(void **state)

@@ -119,8 +119,11 @@ int64_t json_int(const json_t *object, const char *name, int64_t otherwise)
 
     if (json_is_integer(value))
         return json_integer_value(value);
-    if (json_is_real(value)) /* 300.0 and 3e2 are the integer 300 to senders in JavaScript */
-        return (int64_t)json_real_value(value);
+    if (json_is_real(value)) { /* 300.0 and 3e2 are the integer 300 to senders in JavaScript */
+        double real = json_real_value(value);
+        return real >= -9223372036854775808.0 && real < 9223372036854775808.0 ? (int64_t)real
+                                                                              : otherwise;
+    }
     return otherwise;
 }
 

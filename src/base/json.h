@@ -35,7 +35,7 @@ char *json_print(const json_t *value);                  /* compact */
 char *json_print_as(const json_t *value, size_t flags); /* JSON_INDENT(n), JSON_SORT_KEYS ... */
 void json_print_into(const json_t *value, struct buf *out);
 
-/* Members by name; NULL, or the default, when absent or of another type. */
+/* Members by name; NULL, or the default, when absent, of another type or out of its range. */
 const char *json_text(const json_t *object, const char *name);
 int64_t json_int(const json_t *object, const char *name, int64_t otherwise);
 bool json_bool(const json_t *object, const char *name, bool otherwise);
