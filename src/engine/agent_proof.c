@@ -4,11 +4,12 @@
  * whether the files are deployed. Without a model a proof that fails ends the build.
  */
 #include "base/schema.h"
-#include "engine/agent.h"
+#include "engine/agent_private.h"
 
 enum { SHOWN_BYTES = 12 * 1024 };
 
 static void run(void *arg);
+static void start(void *arg);
 
 static bool by_model(const struct agent *a)
 {
@@ -64,7 +65,7 @@ static char *issue_lines(const json_t *issues)
     json_array_foreach(issues, i, issue) {
         scoped(mem_free) char *path = json_print(json_object_get(issue, "path"));
         if (out.n < 4000)
-            buf_format(&out, "\n- at %s: %s", path, json_text(issue, "message"));
+            buf_format(&out, "- at %s: %s\n", path, json_text(issue, "message"));
     }
     return buf_take(&out);
 }
@@ -88,8 +89,9 @@ static char *refusal(const struct agent *a, const json_t *result)
     if (json_array_size(issues) == 0)
         return NULL;
     scoped(mem_free) char *lines = issue_lines(issues);
-    return mem_format("The run ended well, but its result does not match the output schema:%s",
-                      lines);
+    scoped(mem_free) char *marked = prompt_foreign(lines); /* they name what the page gave */
+    return mem_format("The run ended well, but its result does not match the output schema:\n%s",
+                      marked);
 }
 
 /* ---- one run ---- */
@@ -173,7 +175,9 @@ static void on_ran(void *arg, const struct proof_run *r)
 
     if (a->ended)
         return;
-    if (!r->result) {
+    if (r->fault) {
+        agent_fault(a, r->fault, run);
+    } else if (!r->result) {
         scoped(mem_free) char *why = describe_failure(r);
         if (a->finishing)
             note_run(a, NULL, why);
@@ -221,13 +225,19 @@ static const json_t *choose(const struct agent *a, const json_t *workflows, char
     return found;
 }
 
-static void on_built(void *arg, const json_t *workflows, const char *why)
+static void on_built(void *arg, const json_t *workflows, const char *why, bool ours)
 {
     struct agent *a = arg;
     scoped(mem_free) char *names = NULL;
 
     if (a->ended)
         return;
+    if (ours) {
+        proof_free(take(a->proof));
+        agent_fault(a, why, start);
+        return;
+    }
+    a->faults = 0;
     a->proven = workflows ? choose(a, workflows, &names) : NULL;
     if (a->proven) {
         const json_t *input = json_object_get(a->proven, "input_schema");
@@ -250,18 +260,20 @@ static void on_built(void *arg, const json_t *workflows, const char *why)
     fail(a, text, workflows == NULL);
 }
 
-static void start(struct agent *a)
+static void start(void *arg)
 {
-    static const struct proof_user user = { on_built, on_ran, NULL };
-    struct proof_user mine = user;
+    struct agent *a = arg;
+    const struct proof_user user = { on_built, on_ran, a };
     scoped(err_clear) struct err e = { 0 };
 
-    mine.arg = a;
+    a->later = NULL;
+    if (a->ended)
+        return;
     a->runs = 0;
     json_decref(take(a->first_result));
-    if (proof_new(a->engine, a->task.tenant.text, a->task.entry_point, a->files, &mine, &a->proof,
+    if (proof_new(a->engine, a->task.tenant.text, a->task.entry_point, a->files, &user, &a->proof,
                   &e) < 0)
-        agent_end(a, e.msg);
+        agent_fault(a, e.msg, start);
 }
 
 static void set_text(char **to, const char *text)

@@ -2,7 +2,6 @@
 #include "engine/proof.h"
 
 #include "artifact/tarball.h"
-#include "base/log.h"
 #include "domain/credential.h"
 #include "engine/build.h"
 #include "engine/slot.h"
@@ -22,8 +21,9 @@ struct proof {
     struct guest guest;
     struct slot *slot;
     struct job_run run; /* until a slot has it */
+    struct timer *later;
     struct buf log;
-    char *result, *error, *stack;
+    char *fault, *result, *error, *stack;
 };
 
 static void say(struct proof *p, const char *text)
@@ -48,13 +48,12 @@ static void on_built(void *arg, struct bundle *bundle, const char *why, bool our
     if (bundle) {
         p->bundle = *bundle;
         *bundle = (struct bundle){ 0 };
-        p->user.built(p->user.arg, p->bundle.workflows, NULL);
+        p->user.built(p->user.arg, p->bundle.workflows, NULL, false);
         return;
     }
-    if (ours)
-        log_event(LOG_ERROR, "proof.server_fault", F_TEXT("error", why));
-    scoped(mem_free) char *text = p->log.n ? mem_format("%s\n%s", why, buf_str(&p->log)) : NULL;
-    p->user.built(p->user.arg, NULL, text ? text : why);
+    scoped(mem_free) char *text =
+        p->log.n && !ours ? mem_format("%s\n%s", why, buf_str(&p->log)) : NULL;
+    p->user.built(p->user.arg, NULL, text ? text : why, ours);
 }
 
 static int keep_source(struct proof *p, const json_t *files, struct err *e)
@@ -116,10 +115,12 @@ static void on_ready(void *arg, struct slot *s)
     scoped(json_decref) json_t *missing = json_array();
     struct collect c = { p, values, missing };
 
-    if (store_read(p->engine->store, collect, &c, &e) < 0)
-        slot_kill(s);
-    else
+    if (store_read(p->engine->store, collect, &c, &e) == 0) {
         slot_run(s, values, missing);
+        return;
+    }
+    p->fault = mem_format("Stored credentials could not be read: %s", e.msg);
+    slot_kill(s);
 }
 
 static void on_outcome(void *arg, struct slot *s, const struct slot_outcome *o)
@@ -127,6 +128,12 @@ static void on_outcome(void *arg, struct slot *s, const struct slot_outcome *o)
     struct proof *p = arg;
 
     (void)s;
+    if (p->fault)
+        return;
+    if (o->ours) {
+        p->fault = mem_text(o->outcome.error);
+        return;
+    }
     p->result = mem_text(o->outcome.result);
     p->error = mem_text(o->outcome.error);
     p->stack = mem_text(o->outcome.mapped_stack);
@@ -135,11 +142,13 @@ static void on_outcome(void *arg, struct slot *s, const struct slot_outcome *o)
 /* The callback comes last: it may free the proof, or run it again. */
 static void tell(struct proof *p)
 {
+    scoped(mem_free) char *fault = take(p->fault);
     scoped(mem_free) char *result = take(p->result);
     scoped(mem_free) char *error = take(p->error);
     scoped(mem_free) char *stack = take(p->stack);
     scoped(mem_free) char *log = buf_take(&p->log);
     const struct proof_run run = {
+        .fault = fault,
         .result = result,
         .error = result  ? NULL
                  : error ? error
@@ -156,8 +165,8 @@ static void on_ended(void *arg, struct slot *s, const char *why)
 {
     struct proof *p = arg;
 
-    if (!p->error && why)
-        p->error = mem_text(why);
+    if (!p->fault && why)
+        p->fault = mem_text(why);
     p->slot = NULL;
     slot_free(s);
     tell(p);
@@ -171,7 +180,10 @@ static void on_log(void *arg, const char *level, const char *text)
 
 static void tell_later(void *arg)
 {
-    tell(arg);
+    struct proof *p = arg;
+
+    p->later = NULL;
+    tell(p);
 }
 
 /* There is room among the jobs. */
@@ -182,8 +194,8 @@ static void come(void *arg)
     const struct slot_user user = { on_ready, on_outcome, on_ended, p, on_log };
 
     if (slot_start(p->engine, p->bundle.layer, &user, &p->slot, &e) < 0) {
-        p->error = mem_format("The server could not start a browser: %s", e.msg);
-        loop_post(p->engine->loop, tell_later, p);
+        p->fault = mem_format("The browser did not start: %s", e.msg);
+        p->later = loop_timer(p->engine->loop, 0, tell_later, p); /* not inside of come() */
         return;
     }
     slot_reserve(p->slot, &p->run);
@@ -196,6 +208,7 @@ void proof_run(struct proof *p, const json_t *workflow, const json_t *params)
     (void)json_object_del(launch, "input_schema");
     (void)json_object_del(launch, "output_schema");
     json_object_set_new(launch, "headless", json_true());
+    json_object_set_new(launch, "redact_result", json_true()); /* it may be told to a model */
     p->run = (struct job_run){ .id = id_new(store_env(p->engine->store)),
                                .workflow = mem_text(json_text(workflow, "name")),
                                .layer = mem_text(p->bundle.layer),
@@ -212,10 +225,16 @@ void proof_run(struct proof *p, const json_t *workflow, const json_t *params)
     dispatcher_visit(p->engine->dispatcher, &p->guest);
 }
 
+bool proof_refused(struct proof *p, const struct egress_refusal *what)
+{
+    return p->slot && slot_refused(p->slot, what);
+}
+
 void proof_free(struct proof *p)
 {
     if (!p)
         return;
+    timer_free(p->later);
     if (p->trial)
         builder_drop(p->engine->builder, p->trial);
     slot_free(p->slot);
@@ -226,6 +245,7 @@ void proof_free(struct proof *p)
     bundle_done(&p->bundle);
     job_run_done(&p->run);
     buf_done(&p->log);
+    mem_free(p->fault);
     mem_free(p->result);
     mem_free(p->error);
     mem_free(p->stack);
