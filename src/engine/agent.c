@@ -6,8 +6,9 @@
 
 enum {
     WHAT_BYTES = 400,
-    FAULTS_MOST = 4,       /* tries of what the server itself cannot do */
-    FIRST_PAUSE_MS = 1000, /* before the second of them; then twice as long each time */
+    FAULTS_MOST = 4,        /* tries of what the server itself cannot do */
+    SETTLE_PAUSE_MS = 5000, /* until a store that failed may work again */
+    FIRST_PAUSE_MS = 1000,  /* before the second of them; then twice as long each time */
 };
 
 const char *agent_id(const struct agent *a)
@@ -54,21 +55,34 @@ static int keep_end(struct db *db, void *arg, struct err *e)
     return ai_build_end(db, end->a->task.id.text, end->error, &usage, e) < 0 ? -1 : 0;
 }
 
+/* A row that says a build is at work, when nobody works on it, would stay so until the next start. */
+static void settle(void *arg)
+{
+    struct agent *a = arg;
+    scoped(err_clear) struct err e = { 0 };
+    struct end end = { a, a->last_words };
+
+    a->later = NULL;
+    if (store_write(a->engine->store, keep_end, &end, &e) < 0) {
+        log_event(LOG_ERROR, "ai_build.not_settled", F_TEXT("build", a->task.id.text),
+                  F_TEXT("error", e.msg));
+        a->later = loop_timer(a->engine->loop, SETTLE_PAUSE_MS, settle, a);
+        return;
+    }
+    log_event(LOG_INFO, "ai_build.ended", F_TEXT("build", a->task.id.text),
+              F_TEXT("status", a->last_words ? "failed" : "ready"),
+              F_INT("steps", a->task.usage.steps), F_TEXT("error", a->last_words));
+    agents_ended(a->owner, a);
+}
+
 void agent_end(struct agent *a, const char *error)
 {
-    scoped(err_clear) struct err e = { 0 };
-    struct end end = { a, error };
-
     if (a->ended)
         return;
     a->ended = true;
-    if (store_write(a->engine->store, keep_end, &end, &e) < 0)
-        log_event(LOG_ERROR, "ai_build.not_settled", F_TEXT("build", a->task.id.text),
-                  F_TEXT("error", e.msg));
-    log_event(LOG_INFO, "ai_build.ended", F_TEXT("build", a->task.id.text),
-              F_TEXT("status", error ? "failed" : "ready"), F_INT("steps", a->task.usage.steps),
-              F_TEXT("error", error));
-    agents_ended(a->owner, a);
+    a->last_words = mem_text(error);
+    timer_free(take(a->later));
+    settle(a);
 }
 
 struct step_write {
@@ -347,6 +361,7 @@ void agent_free(struct agent *a)
     buf_done(&a->refusals);
     mem_free(a->workflow_name);
     mem_free(a->summary);
+    mem_free(a->last_words);
     ai_task_done(&a->task);
     mem_free(a);
 }

@@ -21,7 +21,8 @@ struct agent {
     msec_t started;        /* steady */
     struct timer *deadline, *later;
     bool ended;
-    int faults; /* of the server, one after the other */
+    char *last_words; /* why it failed; NULL: it is ready */
+    int faults;       /* of the server, one after the other */
 
     struct thought *thought; /* the model is asked */
 

@@ -5,6 +5,8 @@
 #include "engine/agent_private.h"
 #include "engine/evidence.h"
 
+enum { PARAMS_BYTES = 32 * 1024 }; /* snippets and runs have the whole of them */
+
 const char agent_system[] =
     "You write browser workflows: TypeScript programs that run on a server in a fresh headless "
     "Chromium, again and again, without you. You are given a task, the address of the first page and "
@@ -92,7 +94,8 @@ json_t *prompt_first_turn(const struct agent *a)
 {
     scoped(buf_done) struct buf text = { 0 };
     scoped(mem_free) char *raw = json_print_as(a->task.params, JSON_INDENT(2));
-    scoped(mem_free) char *params = evidence_without(raw, a->secrets);
+    scoped(mem_free) char *clean = evidence_without(raw, a->secrets);
+    scoped(mem_free) char *params = text_start(clean, PARAMS_BYTES);
     const char *name;
     json_t *value;
     size_t i;

@@ -118,9 +118,9 @@ json_t *tools_new(void)
     return out;
 }
 
-static const struct tool *find(const json_t *part)
+static const struct tool *find(const json_t *call)
 {
-    const char *name = json_text(part, "name");
+    const char *name = json_text(call, "name");
 
     for (size_t i = 0; i < n_items(tools); i++) {
         if (strcmp(tools[i].name, name) == 0)
@@ -129,16 +129,16 @@ static const struct tool *find(const json_t *part)
     return NULL;
 }
 
-bool tools_known(const json_t *part)
+bool tools_known(const json_t *call)
 {
-    return find(part) != NULL;
+    return find(call) != NULL;
 }
 
-char *tools_what(const json_t *part)
+char *tools_what(const json_t *call)
 {
-    const struct tool *tool = find(part);
+    const struct tool *tool = find(call);
     const json_t *shown =
-        tool && tool->shows ? json_object_get(json_object_get(part, "input"), tool->shows) : NULL;
+        tool && tool->shows ? json_object_get(json_object_get(call, "input"), tool->shows) : NULL;
 
     if (!tool)
         return mem_text("Asked for a tool that there is not");
@@ -150,9 +150,9 @@ char *tools_what(const json_t *part)
     return mem_format("%s%s %s", tool->what, strchr(tool->what, ' ') ? ":" : "", start);
 }
 
-char *tools_why(const json_t *part)
+char *tools_why(const json_t *call)
 {
-    const char *why = json_text(json_object_get(part, "input"), "why");
+    const char *why = json_text(json_object_get(call, "input"), "why");
 
     return why ? text_start(why, SHOWN_BYTES) : NULL;
 }
@@ -186,10 +186,10 @@ static bool complete(const struct tool *tool, const json_t *input)
     return true;
 }
 
-void tools_begin(struct agent *a, const json_t *part)
+void tools_begin(struct agent *a, const json_t *call)
 {
-    const struct tool *tool = find(part);
-    const json_t *input = json_object_get(part, "input");
+    const struct tool *tool = find(call);
+    const json_t *input = json_object_get(call, "input");
 
     if (!tool)
         answer(a, false, "There is no such tool");
