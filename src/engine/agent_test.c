@@ -151,8 +151,9 @@ static void a_long_recording_says_where_it_goes_on(void **state)
     assert_in_range(strlen(text), 15 * 1024, 17 * 1024);
     const char *more = strstr(text, "(more from number ");
     assert_non_null(more);
-    scoped(mem_free) char *rest = evidence_page(log, EVIDENCE_ACTIONS, atoi(more + 18), NULL, none);
-    assert_int_equal(atoi(rest), atoi(more + 18));
+    long number = strtol(more + strlen("(more from number "), NULL, 10);
+    scoped(mem_free) char *rest = evidence_page(log, EVIDENCE_ACTIONS, number, NULL, none);
+    assert_int_equal(strtol(rest, NULL, 10), number);
 }
 
 /* ---- files ---- */
