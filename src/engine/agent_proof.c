@@ -142,7 +142,6 @@ static void prove_on(struct agent *a, const json_t *result)
     if (a->ended)
         return;
     if (refused) {
-        proof_free(take(a->proof));
         fail(a, refused, false);
         return;
     }
@@ -163,7 +162,6 @@ static void tell_result(struct agent *a, const struct proof_run *r, const json_t
         mem_format("Result: %s\n%s%s%s%s", shown, *r->log ? "It printed:\n" : "", r->log,
                    refused ? "\nThis would not do for finish: " : "", refused ? refused : "");
 
-    proof_free(take(a->proof));
     agent_answer(a, &(struct answer){ .ok = true, .foreign = true, .text = text });
 }
 
@@ -183,7 +181,6 @@ static void on_ran(void *arg, const struct proof_run *r)
             note_run(a, NULL, why);
         if (a->ended)
             return;
-        proof_free(take(a->proof));
         fail(a, why, true);
     } else if (a->finishing) {
         prove_on(a, result);
@@ -225,45 +222,54 @@ static const json_t *choose(const struct agent *a, const json_t *workflows, char
     return found;
 }
 
+/* Runs the one that is meant, if it is one that may be handed in. */
+static void run_of(struct agent *a, const json_t *workflows)
+{
+    scoped(mem_free) char *names = NULL;
+
+    a->proven = choose(a, workflows, &names);
+    if (!a->proven) {
+        scoped(mem_free) char *text =
+            mem_format("There is no such workflow: the files export %s", names);
+        fail(a, text, false);
+    } else if (a->finishing && by_model(a) && json_object_size(a->task.params) > 0 &&
+               !json_is_object(json_object_get(a->proven, "input_schema"))) {
+        fail(
+            a,
+            "The workflow declares no input schema: give `input` in its options, as a Zod schema of "
+            "params",
+            false);
+    } else {
+        agent_then(a, run); /* not inside of the build that just ended */
+    }
+}
+
 static void on_built(void *arg, const json_t *workflows, const char *why, bool ours)
 {
     struct agent *a = arg;
-    scoped(mem_free) char *names = NULL;
 
     if (a->ended)
         return;
+    if (workflows) {
+        a->faults = 0;
+        run_of(a, workflows);
+        return;
+    }
+    proof_free(take(a->proof));
     if (ours) {
-        proof_free(take(a->proof));
         agent_fault(a, why, start);
         return;
     }
-    a->faults = 0;
-    a->proven = workflows ? choose(a, workflows, &names) : NULL;
-    if (a->proven) {
-        const json_t *input = json_object_get(a->proven, "input_schema");
-        if (a->finishing && by_model(a) && json_object_size(a->task.params) > 0 &&
-            !json_is_object(input)) {
-            proof_free(take(a->proof));
-            fail(a,
-                 "The workflow declares no input schema: give `input` in its options, as a Zod "
-                 "schema of params",
-                 false);
-            return;
-        }
-        agent_then(a, run); /* not inside of the build that just ended */
-        return;
-    }
-    scoped(mem_free) char *text =
-        workflows ? mem_format("There is no such workflow: the files export %s", names)
-                  : mem_format("The files make no workflow: %s", why);
-    proof_free(take(a->proof));
-    fail(a, text, workflows == NULL);
+    scoped(mem_free) char *text = mem_format("The files make no workflow: %s", why);
+    fail(a, text, true);
 }
 
+/* Files that did not change since the last run are not built again. */
 static void start(void *arg)
 {
     struct agent *a = arg;
     const struct proof_user user = { on_built, on_ran, a };
+    const json_t *found = proof_found(a->proof, a->files);
     scoped(err_clear) struct err e = { 0 };
 
     a->later = NULL;
@@ -271,6 +277,11 @@ static void start(void *arg)
         return;
     a->runs = 0;
     json_decref(take(a->first_result));
+    if (found) {
+        run_of(a, found);
+        return;
+    }
+    proof_free(take(a->proof));
     if (proof_new(a->engine, a->task.tenant.text, a->task.entry_point, a->files, &user, &a->proof,
                   &e) < 0)
         agent_fault(a, e.msg, start);

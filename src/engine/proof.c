@@ -15,6 +15,7 @@ struct proof {
     struct engine *engine;
     struct proof_user user;
     char *tenant;
+    json_t *files; /* as they were */
     char *source_key;
     struct building *trial;
     struct bundle bundle;
@@ -76,6 +77,7 @@ int proof_new(struct engine *e, const char *tenant, const char *entry_point, con
     p->engine = e;
     p->user = *user;
     p->tenant = mem_text(tenant);
+    p->files = json_deep_copy(files);
     p->source_key = mem_format("proofs/%s/source.tar.gz", id.text);
     if (keep_source(p, files, err) < 0) {
         proof_free(p);
@@ -201,6 +203,11 @@ static void come(void *arg)
     slot_reserve(p->slot, &p->run);
 }
 
+const json_t *proof_found(const struct proof *p, const json_t *files)
+{
+    return p && json_equal(p->files, files) ? p->bundle.workflows : NULL;
+}
+
 void proof_run(struct proof *p, const json_t *workflow, const json_t *params)
 {
     json_t *launch = json_copy(json_shared(workflow));
@@ -209,6 +216,7 @@ void proof_run(struct proof *p, const json_t *workflow, const json_t *params)
     (void)json_object_del(launch, "output_schema");
     json_object_set_new(launch, "headless", json_true());
     json_object_set_new(launch, "redact_result", json_true()); /* it may be told to a model */
+    job_run_done(&p->run); /* of a run for which no browser started */
     p->run = (struct job_run){ .id = id_new(store_env(p->engine->store)),
                                .workflow = mem_text(json_text(workflow, "name")),
                                .layer = mem_text(p->bundle.layer),
@@ -249,6 +257,7 @@ void proof_free(struct proof *p)
     mem_free(p->result);
     mem_free(p->error);
     mem_free(p->stack);
+    json_decref(p->files);
     mem_free(p->tenant);
     mem_free(p->source_key);
     mem_free(p);

@@ -29,6 +29,8 @@ struct proof_user {
 must_use int proof_new(struct engine *e, const char *tenant, const char *entry_point,
                        const json_t *files, const struct proof_user *user, struct proof **out,
                        struct err *err);
+/* What discovery found in these very files; NULL: it is of others, or not built. */
+const json_t *proof_found(const struct proof *p, const json_t *files);
 /* Once it is built, one at a time; `workflow` is a member of what was found. */
 void proof_run(struct proof *p, const json_t *workflow, const json_t *params);
 /* True when this refusal was its run's, whose log has it now. */
