@@ -98,9 +98,10 @@ test("a build that waits and a build that works can be cancelled, and both say s
     await built(s.tenant, asked(it));
 });
 
-/** Starts another server on what the first one left when it was killed. */
-async function killed(t, s, provider = "anthropic", settings = {}) {
-    await s.server.end("SIGKILL");
+/** Starts another server on what the first one left when it was killed, or stopped. */
+async function killed(t, s, provider = "anthropic", settings = {}, signal = "SIGKILL") {
+    const { code } = await s.server.end(signal);
+    if (signal !== "SIGKILL") assert.equal(code, 0, s.server.lastWords);
     const again = await Server.start({ data: s.server.data, env: s.model.settings(provider, settings) });
     t.after(() => again.stop());
     const tenant = new Tenant(again.url, s.tenant.key);
@@ -139,6 +140,18 @@ for (const at of [1, 2, 3, 4]) {
         assert.deepEqual(await tenant.result(build.workflow_name, { query: "castle" }), it.site.expected(it.running.data, { query: "castle" }));
     });
 }
+
+test("a server that is stopped while the model thinks ends well, and the next one goes on", async (t) => {
+    const s = await stage(t, "anthropic");
+    const it = await siteOf(t, "search");
+    s.model.play(() => ({ fail: "slow", gate: new Promise(() => {}) }));
+    const id = await start(s.tenant, asked(it));
+    await s.model.asked(1);
+    s.model.play(byConversation(it.turns));
+    const tenant = await killed(t, s, "anthropic", {}, "SIGTERM");
+    const build = await ended(tenant, id);
+    assert.equal(build.status, "ready", JSON.stringify(build, null, 1));
+});
 
 test("a build killed while it proves the workflow proves it again", async (t) => {
     const s = await stage(t, "anthropic");
