@@ -5,7 +5,6 @@
 #include "engine/slot.h"
 
 enum {
-    WHAT_BYTES = 400,
     FAULTS_MOST = 4,        /* tries of what the server itself cannot do */
     SETTLE_PAUSE_MS = 5000, /* until a store that failed may work again */
     FIRST_PAUSE_MS = 1000,  /* before the second of them; then twice as long each time */
@@ -146,65 +145,6 @@ void agent_fault(struct agent *a, const char *why, void (*fn)(void *arg))
     agent_end(a, text);
 }
 
-/* ---- without a model ---- */
-
-static void compose(void *arg);
-
-static void on_composed(void *arg, const json_t *composed, const char *why, bool ours)
-{
-    struct agent *a = arg;
-    size_t i;
-    const json_t *line;
-
-    if (!composed) {
-        composing_free(take(a->composing));
-        if (ours)
-            agent_fault(a, why, compose);
-        else
-            agent_end(a, why);
-        return;
-    }
-    a->faults = 0;
-    json_object_set(a->task.state, "files", json_object_get(composed, "files"));
-    a->files = json_object_get(a->task.state, "files");
-    a->workflow_name = mem_text(json_text(composed, "workflow_name"));
-    a->summary = mem_text(json_text(composed, "summary"));
-    a->task.usage.steps++;
-    json_array_foreach(json_object_get(composed, "steps"), i, line) {
-        scoped(mem_free) char *what =
-            text_start(json_is_string(line) ? json_string_value(line) : "", WHAT_BYTES);
-        const struct ai_step step = {
-            .kind = "compose", .what = what, .ok = -1, .started_at = store_now(a->engine->store)
-        };
-        agent_step(a, &step, false);
-    }
-    if (!a->ended)
-        agent_prove(a, a->workflow_name, json_object_get(composed, "varied_params"));
-}
-
-static void compose(void *arg)
-{
-    struct agent *a = arg;
-    scoped(err_clear) struct err e = { 0 };
-    scoped(json_decref) json_t *request = json_object();
-    const char *name;
-    json_t *value;
-
-    a->later = NULL;
-    if (a->ended)
-        return;
-    json_object_set(request, "descriptions", a->task.descriptions);
-    json_object_set_new(request, "initial_url", json_string(a->task.initial_url));
-    json_object_set(request, "params", a->task.params);
-    json_object_set_new(request, "entry_point", json_string(a->task.entry_point));
-    json_object_set(request, "action_log", a->task.action_log);
-    json_object_set_new(request, "credential_names", json_array());
-    json_object_foreach(a->secrets, name, value)
-        json_array_append_new(json_object_get(request, "credential_names"), json_string(name));
-    if (composing_start(a->engine, request, on_composed, a, &a->composing, &e) < 0)
-        agent_fault(a, e.msg, compose);
-}
-
 /* ---- life ---- */
 
 static void on_deadline(void *arg)
@@ -317,7 +257,7 @@ static void begin(void *arg)
     } else if (a->task.action_log) {
         if (!a->task.state)
             a->task.state = json_object();
-        compose(a);
+        agent_compose(a);
     } else {
         agent_end(a,
                   "This server has no model any more: see the settings model_provider and model");

@@ -88,6 +88,10 @@ char *tools_why(const json_t *call);
 
 void begin_hands(struct agent *a, const json_t *input);
 
+/* ---- agent_compose.c: without a model, files are made from the recorded actions ---- */
+
+void agent_compose(void *arg);
+
 /* ---- agent_proof.c: clean runs, of a tool call or of the end ---- */
 
 void agent_try(struct agent *a, const json_t *params, const char *workflow);
