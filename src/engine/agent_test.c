@@ -125,6 +125,29 @@ static void a_recording_is_shown_without_secrets(void **state)
     assert_string_equal(sought, "(nothing)\n"); /* what is hidden cannot be guessed at */
 }
 
+static void what_looks_like_a_secret_is_masked(void **state)
+{
+    static const struct {
+        const char *text, *masked;
+    } cases[] = {
+        { "{\"sessionId\": \"a\\\"b\", \"n\": 1}", "{\"sessionId\": \"[masked]\", \"n\": 1}" },
+        { "{\"csrf_token\":4711,\"n\":1}", "{\"csrf_token\":[masked],\"n\":1}" },
+        { "\"{\\\"password\\\":\\\"hush\\\",\\\"n\\\":1}\"",
+          "\"{\\\"password\\\":\\\"[masked]\\\",\\\"n\\\":1}\"" },
+        { "/cb?code=1&session_id=9#x", "/cb?code=1&session_id=[masked]" },
+        { "a token is a word, and so is password", "a token is a word, and so is password" },
+        { "basic membership: 3 EUR", "basic membership: 3 EUR" },
+        { "https://a.test/@user/x", "https://a.test/@user/x" },
+        { "", "" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < n_items(cases); i++) {
+        scoped(mem_free) char *masked = evidence_masked(cases[i].text);
+        assert_string_equal(masked, cases[i].masked);
+    }
+}
+
 static void a_password_that_was_typed_is_not_shown(void **state)
 {
     scoped(json_decref) json_t *log =
@@ -284,6 +307,7 @@ int main(void)
         cmocka_unit_test(old_answers_become_short_and_the_last_stay_whole),
         cmocka_unit_test(a_text_is_cut_at_a_character),
         cmocka_unit_test(a_recording_is_shown_without_secrets),
+        cmocka_unit_test(what_looks_like_a_secret_is_masked),
         cmocka_unit_test(a_password_that_was_typed_is_not_shown),
         cmocka_unit_test(a_long_recording_says_where_it_goes_on),
         cmocka_unit_test(paths_of_files_are_plain),
