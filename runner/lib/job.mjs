@@ -10,7 +10,7 @@ import { gatherEvidence } from "./evidence.mjs";
 import { Failure } from "./failure.mjs";
 import { cutMessage, phase, send, sendText } from "./frames.mjs";
 import { redactor } from "./redact.mjs";
-import { encodeResult } from "./result.mjs";
+import { encodeResult, redactedResult } from "./result.mjs";
 import { stackMapper } from "./stack.mjs";
 
 const NO_EVIDENCE = { screenshot: null, html: null };
@@ -105,7 +105,8 @@ export async function runJob(run, { browser, page, unpacked }) {
         phase("handler_returned");
 
         stage = "result";
-        const result = encodeResult(value);
+        const encoded = encodeResult(value);
+        const result = run.redact_result === true ? redactedResult(encoded, redact) : encoded;
         if (failure === null) end(`{"t":"result","result":${result}}`);
     } catch (thrown) {
         await fail(

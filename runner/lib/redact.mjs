@@ -5,7 +5,7 @@
 
 /** Shorter values would make a text unreadable and are no secret. */
 const SHORTEST = 3;
-const SHOWN = "[redacted]";
+export const SHOWN = "[redacted]";
 
 const HTML = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 

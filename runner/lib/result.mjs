@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { Failure } from "./failure.mjs";
+import { SHOWN } from "./redact.mjs";
 
 const RESULT_BYTES = 5 * 1024 * 1024;
 
@@ -19,6 +20,26 @@ export function encodeResult(value, limit = RESULT_BYTES) {
             `The result is too large: ${size} bytes of JSON, and at most ${limit} are kept`,
         );
     return json;
+}
+
+/**
+ * The same JSON without the secrets that `redact` knows, in values and in names of members: a proof tells a
+ * model what a workflow returned, and the model knows credentials by name only.
+ */
+export function redactedResult(json, redact) {
+    const clean = (value) => {
+        if (typeof value === "string") return redact(value);
+        if (typeof value === "number") {
+            const text = redact(String(value)); /* digits of another number are no secret */
+            return text === SHOWN ? text : value;
+        }
+        if (Array.isArray(value)) return value.map(clean);
+        if (value === null || typeof value !== "object") return value;
+        return Object.fromEntries(
+            Object.entries(value).map(([name, member]) => [redact(name), clean(member)]),
+        );
+    };
+    return JSON.stringify(clean(JSON.parse(json)));
 }
 
 function reason(error) {

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeResult } from "../lib/result.mjs";
+import { redactor } from "../lib/redact.mjs";
+import { encodeResult, redactedResult } from "../lib/result.mjs";
 
 test("a result is what JSON.stringify makes of it, and null for nothing", () => {
     assert.equal(encodeResult(undefined), "null");
@@ -33,4 +34,18 @@ test("a BigInt, a cycle and too many bytes are each told in a sentence", () => {
         },
     };
     assert.throws(() => encodeResult(hostile), /cannot be sent as JSON: no/);
+});
+
+test("a result that a model will read holds no secret: not as text, name, number or in base64", () => {
+    const redact = redactor(["hunter2", "471199"]);
+    const result = {
+        hunter2: ["it is hunter2", Buffer.from("hunter2").toString("base64")],
+        pin: 471199,
+        other: [4711990, null, true, "plain"],
+    };
+    assert.deepEqual(JSON.parse(redactedResult(encodeResult(result), redact)), {
+        "[redacted]": ["it is [redacted]", "[redacted]"],
+        pin: "[redacted]",
+        other: [4711990, null, true, "plain"],
+    });
 });

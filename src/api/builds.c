@@ -7,6 +7,7 @@
 
 #include "base/bounds.h"
 #include "domain/ai_build.h"
+#include "engine/files.h"
 
 #include <stdio.h>
 
@@ -47,21 +48,13 @@ static json_t *read_log(const json_t *given)
     return json_array_size(log) > 0 ? take(log) : NULL;
 }
 
-/* Relative, with "/" between names that are neither empty nor dots, and TypeScript or JavaScript. */
+/* A file that the build may write, and TypeScript or JavaScript. */
 static bool entry_point_valid(const char *path)
 {
     const char *dot = strrchr(path, '.');
 
-    if (!dot || (strcmp(dot, ".ts") != 0 && strcmp(dot, ".js") != 0 && strcmp(dot, ".mjs") != 0))
-        return false;
-    for (const char *at = path;; at++) {
-        size_t n = strcspn(at, "/");
-        if (n == 0 || *at == '.' || memchr(at, '\\', n))
-            return false;
-        at += n;
-        if (*at == '\0')
-            return true;
-    }
+    return file_path_valid(path) && dot &&
+           (strcmp(dot, ".ts") == 0 || strcmp(dot, ".js") == 0 || strcmp(dot, ".mjs") == 0);
 }
 
 static int check(struct call *c, const struct ai_build_spec *spec, struct err *e)

@@ -101,7 +101,7 @@ static void type_words(const json_t *schema, struct buf *out)
     const json_t *one;
 
     if (fixed) {
-        scoped(mem_free) char *text = json_dumps(fixed, JSON_ENCODE_ANY);
+        scoped(mem_free) char *text = json_print(fixed);
         buf_format(out, "always `%s`", text);
     } else if (choices) {
         json_array_foreach(choices, i, one)

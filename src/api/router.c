@@ -389,7 +389,7 @@ static void digest_request(struct request *r)
 {
     unsigned char digest[32];
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    scoped(mem_free) char *text = json_dumps(r->input, JSON_COMPACT | JSON_SORT_KEYS);
+    scoped(mem_free) char *text = json_print_as(r->input, JSON_COMPACT | JSON_SORT_KEYS);
 
     if (!ctx || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1 ||
         EVP_DigestUpdate(ctx, text, strlen(text)) != 1 ||

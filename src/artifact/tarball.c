@@ -3,6 +3,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <stdlib.h>
 
 static int add(struct archive *a, const char *path, const json_t *text)
 {
@@ -19,21 +20,40 @@ static int add(struct archive *a, const char *path, const json_t *text)
     return r < ARCHIVE_WARN || archive_write_data(a, json_string_value(text), n) < 0 ? -1 : 0;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The paths in order: that in which they were added means nothing. */
+static const char **sorted(const json_t *files)
+{
+    const char **paths = mem_new((json_object_size(files) + 1) * sizeof *paths);
+    const char *path;
+    json_t *text;
+    size_t n = 0;
+
+    json_object_foreach(json_shared(files), path, text)
+        paths[n++] = path;
+    qsort(paths, n, sizeof *paths, by_name);
+    return paths;
+}
+
 int tarball_write(int fd, const json_t *files, struct err *e)
 {
     struct archive *a = archive_write_new();
-    const char *path;
-    json_t *text;
+    const char **paths = sorted(files);
     bool fine = archive_write_set_format_pax_restricted(a) == ARCHIVE_OK &&
                 archive_write_add_filter_gzip(a) == ARCHIVE_OK &&
                 archive_write_set_options(a, "gzip:!timestamp") == ARCHIVE_OK &&
                 archive_write_open_fd(a, fd) == ARCHIVE_OK;
 
-    json_object_foreach(json_shared(files), path, text)
-        fine = fine && add(a, path, text) == 0;
+    for (size_t i = 0; fine && paths[i]; i++)
+        fine = add(a, paths[i], json_object_get(files, paths[i])) == 0;
     fine = fine && archive_write_close(a) == ARCHIVE_OK;
     if (!fine)
         err_set(e, ERR_IO, "write an archive: %s", archive_error_string(a));
     archive_write_free(a);
+    mem_free(paths);
     return fine ? 0 : -1;
 }

@@ -99,6 +99,51 @@ static void foreign_json_is_refused_with_its_place(void **state)
     scoped(json_decref) json_t *value = NULL;
     assert_int_equal(json_parse("{\"n\":3e2}", 9, 3, &value, &e), 0);
     assert_int_equal(json_int(value, "n", 0), 300);
+
+    scoped(json_decref) json_t *far = json_loads("{\"a\":1e300,\"b\":-1e19}", 0, NULL);
+    assert_int_equal(json_int(far, "a", 7), 7); /* no integer of ours */
+    assert_int_equal(json_int(far, "b", 7), 7);
+}
+
+static void reals_are_printed_as_short_as_they_were_written(void **state)
+{
+    static const char *const numbers[] = {
+        "15.53",
+        "0.1",
+        "-0.0",
+        "0.30000000000000004",
+        "1e22",
+        "1e-7",
+        "300.0",
+
+        "1.5e300",
+        "1.7976931348623157e308",
+        "-2.5e-8",
+        "9007199254740993",
+        "0",
+        "-7",
+        "123456789012345680.0",
+    };
+    static const char text[] =
+        "{\"15.529999999999999\":[\"\\\"15.529999999999999\",15.53,\"\\\\\",-1]}";
+
+    (void)state;
+    for (size_t i = 0; i < n_items(numbers); i++) {
+        scoped(json_decref) json_t *value = json_loads(numbers[i], JSON_DECODE_ANY, NULL);
+        scoped(mem_free) char *printed = json_print(value);
+        scoped(json_decref) json_t *again = json_loads(printed, JSON_DECODE_ANY, NULL);
+        assert_true(json_equal(value, again));
+        if (strcmp(numbers[i], "123456789012345680.0") != 0)
+            assert_string_equal(printed, numbers[i]);
+    }
+    scoped(json_decref) json_t *value = json_loads(text, 0, NULL);
+    scoped(buf_done) struct buf out = { 0 };
+    buf_text(&out, "15.529999999999999 ");
+    json_print_into(value, &out); /* of what stands before it nothing is touched, nor of texts */
+    assert_string_equal(out.data, "15.529999999999999 {\"15.529999999999999\":"
+                                  "[\"\\\"15.529999999999999\",15.53,\"\\\\\",-1]}");
+    scoped(mem_free) char *pretty = json_print_as(value, JSON_INDENT(1));
+    assert_non_null(strstr(pretty, "\n  15.53,\n"));
 }
 
 struct seen {
@@ -172,6 +217,7 @@ int main(void)
         cmocka_unit_test(a_text_is_cut_between_characters),
         cmocka_unit_test(errors_tell_what_was_being_done),
         cmocka_unit_test(foreign_json_is_refused_with_its_place),
+        cmocka_unit_test(reals_are_printed_as_short_as_they_were_written),
         cmocka_unit_test(a_loop_serves_posts_timers_and_descriptors),
     };
     return cmocka_run_group_tests_name("base", promises, NULL, NULL);

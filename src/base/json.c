@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 json_t *json_or_null(const char *text)
 {
     return text ? json_string(text) : json_null();
@@ -25,17 +28,84 @@ static int add_chunk(const char *data, size_t n, void *out)
     return 0;
 }
 
+/* Digits that read back as the same number, and still as a real. */
+static size_t shortest_real(double value, char text[static 32])
+{
+    int digits = 15, n; /* 15 hold any decimal that a person wrote, 17 any double */
+
+    do
+        n = snprintf(text, 32, "%.*g", digits, value);
+    while (strtod(text, NULL) != value && ++digits <= 17);
+    char *power = strchr(text, 'e');
+    if (power) { /* e+22 and e-07 are e22 and e-7 */
+        char *from = power + 1, *to = power + 1;
+        if (*from == '-')
+            to++;
+        from += strspn(from, "+-0");
+        memmove(to, from, strlen(from) + 1);
+        return strlen(text);
+    }
+    return (size_t)n + (strchr(text, '.') ? 0 : (size_t)snprintf(text + n, 32 - (size_t)n, ".0"));
+}
+
+/* The length of the string, number or other character at `text`. */
+static size_t token_length(const char *text)
+{
+    if (*text != '"')
+        return *text == '-' || (*text >= '0' && *text <= '9') ? strspn(text, "0123456789+-.eE") : 1;
+    size_t n = 1;
+    while (text[n] != '"')
+        n += text[n] == '\\' ? 2 : 1;
+    return n + 1;
+}
+
+/* jansson writes a real with 17 digits, so that 15.53 becomes 15.529999999999999. What it wrote
+ * behind `from` is gone through once more: no number gets longer, so that there is room for it. */
+static void shorten_reals(struct buf *b, size_t from)
+{
+    size_t to = from;
+
+    for (size_t at = from, n; at < b->n; at += n) {
+        char real[32];
+        n = token_length(b->data + at);
+        if (b->data[at] != '"' && strcspn(b->data + at, ".eE") < n && n > 1) {
+            size_t length = shortest_real(strtod(b->data + at, NULL), real);
+            memcpy(b->data + to, real, length);
+            to += length;
+        } else {
+            memmove(b->data + to, b->data + at, n);
+            to += n;
+        }
+    }
+    b->n = to;
+    b->data[to] = '\0';
+}
+
+static void print_into(const json_t *value, size_t flags, struct buf *out)
+{
+    size_t from = out->n;
+
+    (void)json_dump_callback(value, add_chunk, out, flags | JSON_ENCODE_ANY);
+    if (out->n > from)
+        shorten_reals(out, from);
+}
+
 void json_print_into(const json_t *value, struct buf *out)
 {
-    (void)json_dump_callback(value, add_chunk, out, JSON_COMPACT | JSON_ENCODE_ANY);
+    print_into(value, JSON_COMPACT, out);
+}
+
+char *json_print_as(const json_t *value, size_t flags)
+{
+    struct buf out = { 0 };
+
+    print_into(value, flags, &out);
+    return buf_take(&out);
 }
 
 char *json_print(const json_t *value)
 {
-    struct buf out = { 0 };
-
-    json_print_into(value, &out);
-    return buf_take(&out);
+    return json_print_as(value, JSON_COMPACT);
 }
 
 const char *json_text(const json_t *object, const char *name)
@@ -49,8 +119,11 @@ int64_t json_int(const json_t *object, const char *name, int64_t otherwise)
 
     if (json_is_integer(value))
         return json_integer_value(value);
-    if (json_is_real(value)) /* 300.0 and 3e2 are the integer 300 to senders in JavaScript */
-        return (int64_t)json_real_value(value);
+    if (json_is_real(value)) { /* 300.0 and 3e2 are the integer 300 to senders in JavaScript */
+        double real = json_real_value(value);
+        return real >= -9223372036854775808.0 && real < 9223372036854775808.0 ? (int64_t)real
+                                                                              : otherwise;
+    }
     return otherwise;
 }
 

@@ -29,11 +29,13 @@ static inline json_t *json_shared(const json_t *value)
     return same.shared;
 }
 
-/* Compact text, owned by the caller. */
-char *json_print(const json_t *value);
+/* Text, owned by the caller. All JSON that this program says is written here: a real of up to 15
+ * digits as it was read (15.53, not 15.529999999999999), any other with those that it needs. */
+char *json_print(const json_t *value);                  /* compact */
+char *json_print_as(const json_t *value, size_t flags); /* JSON_INDENT(n), JSON_SORT_KEYS ... */
 void json_print_into(const json_t *value, struct buf *out);
 
-/* Members by name; NULL, or the default, when absent or of another type. */
+/* Members by name; NULL, or the default, when absent, of another type or out of its range. */
 const char *json_text(const json_t *object, const char *name);
 int64_t json_int(const json_t *object, const char *name, int64_t otherwise);
 bool json_bool(const json_t *object, const char *name, bool otherwise);

@@ -8,7 +8,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Both lists of a verb as one: the i-th flag, or NULL after the last. */
+static bool is_own(const struct args *a, const struct flag *flag)
+{
+    for (const struct flag *f = a->flags; f && f->name; f++) {
+        if (strcmp(f->name, flag->name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Both lists of a verb as one: the i-th flag, or NULL after the last. Its own hide common ones of the
+ * same name. */
 static const struct flag *flag_at(const struct args *a, size_t i)
 {
     for (const struct flag *f = a->flags; f && f->name; f++) {
@@ -16,7 +26,7 @@ static const struct flag *flag_at(const struct args *a, size_t i)
             return f;
     }
     for (const struct flag *f = a->common; f && f->name; f++) {
-        if (i-- == 0)
+        if (!is_own(a, f) && i-- == 0)
             return f;
     }
     return NULL;
@@ -142,9 +152,11 @@ bool args_ask_help(int argc, char *const *argv)
     return false;
 }
 
-static void print_flags(const struct flag *flags, FILE *to)
+static void print_flags(const struct args *a, FILE *to)
 {
-    for (const struct flag *f = flags; f && f->name; f++) {
+    const struct flag *f;
+
+    for (size_t i = 0; (f = flag_at(a, i)); i++) {
         scoped(mem_free) char *letter = f->letter ? mem_format("-%c,", f->letter) : mem_text("");
         scoped(mem_free) char *left = mem_format("%-3s --%s%s%s", letter, f->name,
                                                  f->form ? " " : "", f->form ? f->form : "");
@@ -159,6 +171,5 @@ void args_print_help(const struct args *a, const char *name, FILE *to)
     if (a->more)
         (void)fprintf(to, "\n%s\n", a->more);
     (void)fputs("\nFlags:\n", to);
-    print_flags(a->flags, to);
-    print_flags(a->common, to);
+    print_flags(a, to);
 }

@@ -144,6 +144,28 @@ static void help_lists_own_and_common_flags(void **state)
     free(text);
 }
 
+static void a_verb_hides_a_common_flag_by_its_own(void **state)
+{
+    static const struct flag mine[] = {
+        TEXT("output", 0, struct sample, entry, "FILE", "Where to write"),
+        { 0 },
+    };
+    struct args hiding = args;
+    char *text = NULL;
+    size_t n = 0;
+    FILE *to = open_memstream(&text, &n);
+
+    (void)state;
+    hiding.flags = mine;
+    args_print_help(&hiding, "impresario do", to);
+    assert_int_equal(fclose(to), 0);
+    const char *first = strstr(text, "--output");
+    assert_non_null(first);
+    assert_non_null(strstr(text, "Where to write"));
+    assert_null(strstr(first + 1, "--output"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest promises[] = {
@@ -152,6 +174,7 @@ int main(void)
         cmocka_unit_test(help_may_stand_anywhere),
         cmocka_unit_test(faults_say_what_would_be_right),
         cmocka_unit_test(help_lists_own_and_common_flags),
+        cmocka_unit_test(a_verb_hides_a_common_flag_by_its_own),
     };
     return cmocka_run_group_tests_name("args", promises, NULL, NULL);
 }

@@ -46,9 +46,9 @@ void print_json(const struct call *c, const json_t *value)
 {
     FILE *to = c->screen.out.file;
 
-    (void)json_dumpf(value, to,
-                     JSON_ENCODE_ANY | (c->screen.out.terminal ? JSON_INDENT(2) : JSON_COMPACT));
-    (void)fputc('\n', to);
+    scoped(mem_free) char *text =
+        json_print_as(value, c->screen.out.terminal ? JSON_INDENT(2) : JSON_COMPACT);
+    (void)fprintf(to, "%s\n", text);
     (void)fflush(to);
 }
 

@@ -92,8 +92,9 @@ static void on_report(void *arg, const struct probe *r)
     v->missing = probe_has_missing(r);
     if (v->json) {
         scoped(json_decref) json_t *value = probe_to_json(r);
-        (void)json_dumpf(value, to->file, to->terminal ? JSON_INDENT(2) : JSON_COMPACT);
-        (void)fputc('\n', to->file);
+        scoped(mem_free) char *text =
+            json_print_as(value, to->terminal ? JSON_INDENT(2) : JSON_COMPACT);
+        (void)fprintf(to->file, "%s\n", text);
     } else {
         print_table(to, r);
         print_advice(to, r);

@@ -109,14 +109,12 @@ static void print_block(const struct stream *to, const char *title, const char *
                   style_off(to, STYLE_DIM), safe);
 }
 
-/* A JSON value for a reader: over several lines. */
-static char *pretty(const json_t *value)
+/* Over several lines, for a reader; NULL: none. */
+static char *pretty_result(const json_t *job)
 {
-    char *text = value ? json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY) : NULL;
-    char *copy = mem_text(text);
+    const json_t *result = json_object_get(job, "result");
 
-    free(text);
-    return copy;
+    return result ? json_print_as(result, JSON_INDENT(2)) : NULL;
 }
 
 static void print_job(const struct call *c, const json_t *job)
@@ -127,7 +125,7 @@ static void print_job(const struct call *c, const json_t *job)
     scoped(mem_free) char *created = ago(c, job, "created_at");
     scoped(mem_free) char *duration = took(job);
     scoped(mem_free) char *params = json_print(json_object_get(job, "params"));
-    scoped(mem_free) char *result = pretty(json_object_get(job, "result"));
+    scoped(mem_free) char *result = pretty_result(job);
     int64_t position = json_int(job, "queue_position", -1);
     scoped(mem_free) char *queue =
         position >= 0 ? mem_format("%lld before it", (long long)position) : NULL;
@@ -158,7 +156,7 @@ static int report_outcome(struct call *c, const json_t *job, struct err *e)
     if (wants_json(c)) {
         print_json(c, job);
     } else if (completed) {
-        scoped(mem_free) char *result = pretty(json_object_get(job, "result"));
+        scoped(mem_free) char *result = pretty_result(job);
         (void)fprintf(c->screen.out.file, "%s\n", result ? result : "null");
     }
     if (completed)

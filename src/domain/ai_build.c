@@ -122,7 +122,8 @@ int ai_build_cancel(struct db *db, const char *tenant, const char *id, char stat
 {
     static const struct stmt DROP = {
         "ai_build.drop", "UPDATE ai_build SET status = 'failed', cancel_at = $2, updated_at = $2,"
-                         " error = 'Cancelled on request' WHERE id = $1 AND status = 'pending'"
+                         " network_log = NULL, action_log = NULL, error = 'Cancelled on request'"
+                         " WHERE id = $1 AND status = 'pending'"
     };
     static const struct stmt ASK = {
         "ai_build.ask_cancel", "UPDATE ai_build SET cancel_at = $2"
@@ -296,7 +297,8 @@ int ai_build_end(struct db *db, const char *id, const char *error, const struct 
 {
     static const struct stmt END = {
         "ai_build.end", "UPDATE ai_build SET status = $2, error = $3, steps = $4, tokens_in = $5,"
-                        " tokens_out = $6, cost = $7, spent_ms = $8, updated_at = $9, state = NULL"
+                        " tokens_out = $6, cost = $7, spent_ms = $8, updated_at = $9, state = NULL,"
+                        " network_log = NULL, action_log = NULL"
                         " WHERE id = $1 AND status IN ('agent_running', 'deploying')"
     };
 

@@ -4,11 +4,12 @@
  * whether the files are deployed. Without a model a proof that fails ends the build.
  */
 #include "base/schema.h"
-#include "engine/agent.h"
+#include "engine/agent_private.h"
 
 enum { SHOWN_BYTES = 12 * 1024 };
 
 static void run(void *arg);
+static void start(void *arg);
 
 static bool by_model(const struct agent *a)
 {
@@ -64,7 +65,7 @@ static char *issue_lines(const json_t *issues)
     json_array_foreach(issues, i, issue) {
         scoped(mem_free) char *path = json_print(json_object_get(issue, "path"));
         if (out.n < 4000)
-            buf_format(&out, "\n- at %s: %s", path, json_text(issue, "message"));
+            buf_format(&out, "- at %s: %s\n", path, json_text(issue, "message"));
     }
     return buf_take(&out);
 }
@@ -88,8 +89,9 @@ static char *refusal(const struct agent *a, const json_t *result)
     if (json_array_size(issues) == 0)
         return NULL;
     scoped(mem_free) char *lines = issue_lines(issues);
-    return mem_format("The run ended well, but its result does not match the output schema:%s",
-                      lines);
+    scoped(mem_free) char *marked = prompt_foreign(lines); /* they name what the page gave */
+    return mem_format("The run ended well, but its result does not match the output schema:\n%s",
+                      marked);
 }
 
 /* ---- one run ---- */
@@ -140,7 +142,6 @@ static void prove_on(struct agent *a, const json_t *result)
     if (a->ended)
         return;
     if (refused) {
-        proof_free(take(a->proof));
         fail(a, refused, false);
         return;
     }
@@ -161,7 +162,6 @@ static void tell_result(struct agent *a, const struct proof_run *r, const json_t
         mem_format("Result: %s\n%s%s%s%s", shown, *r->log ? "It printed:\n" : "", r->log,
                    refused ? "\nThis would not do for finish: " : "", refused ? refused : "");
 
-    proof_free(take(a->proof));
     agent_answer(a, &(struct answer){ .ok = true, .foreign = true, .text = text });
 }
 
@@ -173,13 +173,14 @@ static void on_ran(void *arg, const struct proof_run *r)
 
     if (a->ended)
         return;
-    if (!r->result) {
+    if (r->fault) {
+        agent_fault(a, r->fault, run);
+    } else if (!r->result) {
         scoped(mem_free) char *why = describe_failure(r);
         if (a->finishing)
             note_run(a, NULL, why);
         if (a->ended)
             return;
-        proof_free(take(a->proof));
         fail(a, why, true);
     } else if (a->finishing) {
         prove_on(a, result);
@@ -221,47 +222,69 @@ static const json_t *choose(const struct agent *a, const json_t *workflows, char
     return found;
 }
 
-static void on_built(void *arg, const json_t *workflows, const char *why)
+/* Runs the one that is meant, if it is one that may be handed in. */
+static void run_of(struct agent *a, const json_t *workflows)
+{
+    scoped(mem_free) char *names = NULL;
+
+    a->proven = choose(a, workflows, &names);
+    if (!a->proven) {
+        scoped(mem_free) char *text =
+            mem_format("There is no such workflow: the files export %s", names);
+        fail(a, text, false);
+    } else if (a->finishing && by_model(a) && json_object_size(a->task.params) > 0 &&
+               !json_is_object(json_object_get(a->proven, "input_schema"))) {
+        fail(
+            a,
+            "The workflow declares no input schema: give `input` in its options, as a Zod schema of "
+            "params",
+            false);
+    } else {
+        agent_then(a, run); /* not inside of the build that just ended */
+    }
+}
+
+static void on_built(void *arg, const json_t *workflows, const char *why, bool ours)
 {
     struct agent *a = arg;
-    scoped(mem_free) char *names = NULL;
 
     if (a->ended)
         return;
-    a->proven = workflows ? choose(a, workflows, &names) : NULL;
-    if (a->proven) {
-        const json_t *input = json_object_get(a->proven, "input_schema");
-        if (a->finishing && by_model(a) && json_object_size(a->task.params) > 0 &&
-            !json_is_object(input)) {
-            proof_free(take(a->proof));
-            fail(a,
-                 "The workflow declares no input schema: give `input` in its options, as a Zod "
-                 "schema of params",
-                 false);
-            return;
-        }
-        agent_then(a, run); /* not inside of the build that just ended */
+    if (workflows) {
+        a->faults = 0;
+        run_of(a, workflows);
         return;
     }
-    scoped(mem_free) char *text =
-        workflows ? mem_format("There is no such workflow: the files export %s", names)
-                  : mem_format("The files make no workflow: %s", why);
     proof_free(take(a->proof));
-    fail(a, text, workflows == NULL);
+    if (ours) {
+        agent_fault(a, why, start);
+        return;
+    }
+    scoped(mem_free) char *text = mem_format("The files make no workflow: %s", why);
+    fail(a, text, true);
 }
 
-static void start(struct agent *a)
+/* Files that did not change since the last run are not built again. */
+static void start(void *arg)
 {
-    static const struct proof_user user = { on_built, on_ran, NULL };
-    struct proof_user mine = user;
+    struct agent *a = arg;
+    const struct proof_user user = { on_built, on_ran, a };
+    const json_t *found = proof_found(a->proof, a->files);
     scoped(err_clear) struct err e = { 0 };
 
-    mine.arg = a;
+    a->later = NULL;
+    if (a->ended)
+        return;
     a->runs = 0;
     json_decref(take(a->first_result));
-    if (proof_new(a->engine, a->task.tenant.text, a->task.entry_point, a->files, &mine, &a->proof,
+    if (found) {
+        run_of(a, found);
+        return;
+    }
+    proof_free(take(a->proof));
+    if (proof_new(a->engine, a->task.tenant.text, a->task.entry_point, a->files, &user, &a->proof,
                   &e) < 0)
-        agent_end(a, e.msg);
+        agent_fault(a, e.msg, start);
 }
 
 static void set_text(char **to, const char *text)

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tools that the model has: hands on a page (in a box), and the files, runs and the end (here).
+ * The tools that the model has: their schemas, and those that work on files and recordings or end the
+ * build. Those that look at the page are in agent_hands.c, clean runs in agent_proof.c.
  */
-#include "base/bounds.h"
-#include "engine/agent.h"
+#include "engine/agent_private.h"
+#include "engine/evidence.h"
+#include "engine/files.h"
 
 #include <stdlib.h>
 
 enum {
-    MOST_FILES = 100,
-    FILE_BYTES = 512 * 1024,
-    READ_BYTES = 48 * 1024,
+    READ_BYTES = 48 * 1024, /* of a file, at once */
+    SHOWN_BYTES = 300,      /* of what the model wrote into a call, for people */
+    REASON_BYTES = 4000,    /* of its last words */
 };
 
-static void begin_hands(struct agent *a, const json_t *input);
 static void begin_list(struct agent *a, const json_t *input);
 static void begin_read(struct agent *a, const json_t *input);
 static void begin_write(struct agent *a, const json_t *input);
@@ -29,6 +30,7 @@ static void begin_give_up(struct agent *a, const json_t *input);
 #define OBJECT(what)  "{\"type\":\"object\",\"description\":\"" what "\"}"
 #define WHY \
     "\"why\":" STRING("In one sentence for a person: what this is to find out or to achieve")
+#define TAB "\"tab\":" INTEGER("Of the open tabs, from 1; left out: the first")
 
 static const struct tool {
     const char *name, *description, *properties, *required;
@@ -38,16 +40,18 @@ static const struct tool {
 } tools[] = {
     { "snapshot",
       "The page as an accessibility tree, with a ref for each element. Frames and shadow roots are "
-      "included. Long pages come in parts.",
-      "\"frame\":" STRING("Only this frame") ",\"within\":" STRING(
-          "Only below the element with this ref") ",\"page\":" INTEGER("Part, from 1") "," WHY,
+      "included. Long pages come in parts, long lists shortened.",
+      "\"frame\":" STRING("Only this frame: its name, ref, or a part of its address") ",\"within\":" STRING("Only below the element with this ref") ",\"find\":" STRING(
+          "Only lines with this text, and what they stand in") ",\"whole\":" BOOLEAN("Long lists in full") ",\"page\":" INTEGER("Part, from 1") "," TAB
+                                                                                                                                                "," WHY,
       "", "Looked at the page", "within", begin_hands },
     { "act",
       "Runs JavaScript with Playwright against the live page: the body of an async function that "
-      "sees page, ref(id) (a locator), fillCredential(locator, name) and console. Answers what was "
-      "printed, what was returned, and what changed on the page.",
+      "sees page, ref(id) (a locator), fillCredential(locator, name), params (the example), context, "
+      "tabs (all pages) and console. Answers what was printed, what was returned, and what changed on "
+      "the page.",
       "\"code\":" STRING(
-          "Body of an async function; use await, and return what you want to see") "," WHY,
+          "Body of an async function; use await, and return what you want to see") "," TAB "," WHY,
       "\"code\"", "Tried a step on the page", "code", begin_hands },
     { "network", "The requests that the page has made since it was opened, numbered.",
       "\"filter\":" STRING("Text in the address") ",\"method\":" STRING("GET, POST ...") ",\"after\":" INTEGER(
@@ -60,7 +64,7 @@ static const struct tool {
       "\"number\"", "Read what a request brought", "number", begin_hands },
     { "screenshot", "A picture of the page, for what the tree does not show.",
       "\"full\":" BOOLEAN("All of the page, not only what is in view") ",\"ref\":" STRING(
-          "Only this element") "," WHY,
+          "Only this element") "," TAB "," WHY,
       "", "Took a picture of the page", "ref", begin_hands },
     { "list_files", "The workflow's files.", WHY, "", "Listed the files", NULL, begin_list },
     { "read_file", "One of the workflow's files.", "\"path\":" STRING("Relative"), "\"path\"",
@@ -97,11 +101,10 @@ static const struct tool {
       "\"reason\"", "Gave up", "reason", begin_give_up },
 };
 
-json_t *tools_new(const struct agent *a)
+json_t *tools_new(void)
 {
     json_t *out = json_array();
 
-    (void)a;
     for (size_t i = 0; i < n_items(tools); i++) {
         scoped(mem_free) char *text =
             mem_format("{\"type\":\"object\",\"properties\":{%s},\"required\":[%s]}",
@@ -115,9 +118,9 @@ json_t *tools_new(const struct agent *a)
     return out;
 }
 
-static const struct tool *find(const json_t *part)
+static const struct tool *find(const json_t *call)
 {
-    const char *name = json_text(part, "name");
+    const char *name = json_text(call, "name");
 
     for (size_t i = 0; i < n_items(tools); i++) {
         if (strcmp(tools[i].name, name) == 0)
@@ -126,17 +129,16 @@ static const struct tool *find(const json_t *part)
     return NULL;
 }
 
-bool tools_known(const json_t *part)
+bool tools_known(const json_t *call)
 {
-    return find(part) != NULL;
+    return find(call) != NULL;
 }
 
-char *tools_what(const json_t *part)
+char *tools_what(const json_t *call)
 {
-    enum { SHOWN = 300 };
-    const struct tool *tool = find(part);
+    const struct tool *tool = find(call);
     const json_t *shown =
-        tool && tool->shows ? json_object_get(json_object_get(part, "input"), tool->shows) : NULL;
+        tool && tool->shows ? json_object_get(json_object_get(call, "input"), tool->shows) : NULL;
 
     if (!tool)
         return mem_text("Asked for a tool that there is not");
@@ -144,13 +146,15 @@ char *tools_what(const json_t *part)
         return mem_text(tool->what);
     scoped(mem_free) char *text =
         json_is_string(shown) ? mem_text(json_string_value(shown)) : json_print(shown);
-    scoped(mem_free) char *start = text_start(text, SHOWN);
+    scoped(mem_free) char *start = text_start(text, SHOWN_BYTES);
     return mem_format("%s%s %s", tool->what, strchr(tool->what, ' ') ? ":" : "", start);
 }
 
-const char *tools_why(const json_t *part)
+char *tools_why(const json_t *call)
 {
-    return json_text(json_object_get(part, "input"), "why");
+    const char *why = json_text(json_object_get(call, "input"), "why");
+
+    return why ? text_start(why, SHOWN_BYTES) : NULL;
 }
 
 static void answer(struct agent *a, bool ok, const char *text)
@@ -182,10 +186,10 @@ static bool complete(const struct tool *tool, const json_t *input)
     return true;
 }
 
-void tools_begin(struct agent *a, const json_t *part)
+void tools_begin(struct agent *a, const json_t *call)
 {
-    const struct tool *tool = find(part);
-    const json_t *input = json_object_get(part, "input");
+    const struct tool *tool = find(call);
+    const json_t *input = json_object_get(call, "input");
 
     if (!tool)
         answer(a, false, "There is no such tool");
@@ -197,137 +201,7 @@ void tools_begin(struct agent *a, const json_t *part)
         tool->begin(a, input);
 }
 
-/* ---- hands ---- */
-
-static const json_t *call_input(const struct agent *a, const char **name)
-{
-    const json_t *turn = json_array_get(a->turns, json_array_size(a->turns) - 1);
-    size_t nth = a->call, i;
-    const json_t *part;
-
-    json_array_foreach(json_object_get(turn, "parts"), i, part) {
-        if (strcmp(json_text(part, "type"), "call") == 0 && nth-- == 0) {
-            *name = json_text(part, "name");
-            return json_object_get(part, "input");
-        }
-    }
-    return NULL;
-}
-
-static void call_hands(struct agent *a)
-{
-    const char *name = NULL;
-    const json_t *input = call_input(a, &name);
-
-    hands_call(a->hands, name, input);
-}
-
-static void on_opened(void *arg, bool ok, const char *text)
-{
-    struct agent *a = arg;
-    scoped(mem_free) char *foreign = prompt_foreign(text);
-
-    if (a->ended)
-        return;
-    a->hands_open = true;
-    mem_free(a->hands_news);
-    a->hands_news = mem_format("[A new browser was opened at %s%s]\n%s\n", a->task.initial_url,
-                               ok ? "" : ", but the page did not open", foreign);
-    call_hands(a);
-}
-
-static void on_answered(void *arg, const json_t *frame)
-{
-    struct agent *a = arg;
-    const char *text = json_text(frame, "text");
-    const char *changed = json_text(frame, "changed");
-    const char *image = json_text(frame, "image");
-    const char *media = json_text(frame, "media");
-    bool known = media && (strcmp(media, "image/png") == 0 || strcmp(media, "image/jpeg") == 0);
-
-    if (a->ended)
-        return;
-    scoped(mem_free) char *bounded = text_start(text ? text : "", LIMIT_LOG_LINE);
-    scoped(mem_free) char *all =
-        mem_format("%s%s%s", bounded, changed ? "\nChanged: " : "", changed ? changed : "");
-    agent_answer(a, &(struct answer){ .ok = json_bool(frame, "ok", false),
-                                      .foreign = true,
-                                      .text = all,
-                                      .image = known ? image : NULL,
-                                      .media = known ? media : NULL,
-                                      .outcome = changed && *changed ? changed : NULL });
-}
-
-static void on_lost(void *arg, const char *why)
-{
-    struct agent *a = arg;
-    const char *name = NULL;
-    bool waits = false;
-
-    hands_free(take(a->hands));
-    a->hands_open = false;
-    if (a->ended || a->proof || a->thought)
-        return; /* nobody waits for it; a new one is opened when it is needed */
-    const json_t *input = call_input(a, &name);
-    for (size_t i = 0; input && i < n_items(tools); i++)
-        waits = waits || (tools[i].begin == begin_hands && strcmp(tools[i].name, name) == 0);
-    if (!waits)
-        return;
-    scoped(mem_free) char *text =
-        mem_format("The browser ended: %s. A new one will be opened, at the first page", why);
-    answer(a, false, text);
-}
-
-static void begin_hands(struct agent *a, const json_t *input)
-{
-    const struct hands_user user = { on_opened, on_answered, on_lost, a };
-    scoped(err_clear) struct err e = { 0 };
-
-    (void)input;
-    if (a->hands && a->hands_open) {
-        call_hands(a);
-    } else if (hands_start(a->engine, a->task.initial_url, a->secrets, &user, &a->hands, &e) < 0) {
-        answer(a, false, e.msg);
-    }
-}
-
 /* ---- files ---- */
-
-bool file_path_valid(const char *path)
-{
-    size_t all = strlen(path);
-
-    if (all == 0 || all > 200)
-        return false;
-    for (const char *at = path;; at++) {
-        size_t n = strcspn(at, "/");
-        if (n == 0 || strspn(at, ".") == n || strncmp(at, "node_modules", n) == 0)
-            return false;
-        for (size_t i = 0; i < n; i++) {
-            if ((unsigned char)at[i] <= 0x20 || at[i] == '\\' || (unsigned char)at[i] >= 0x7f)
-                return false;
-        }
-        at += n;
-        if (*at == '\0')
-            return true;
-    }
-}
-
-bool files_valid(const json_t *files)
-{
-    const char *path;
-    json_t *text;
-
-    if (!json_is_object(files) || json_object_size(files) == 0 ||
-        json_object_size(files) > MOST_FILES)
-        return false;
-    json_object_foreach(json_shared(files), path, text) {
-        if (!file_path_valid(path) || !json_is_string(text) ||
-            json_string_length(text) > FILE_BYTES)
-            return false;
-    }
-    return true;
-}
 
 static void begin_list(struct agent *a, const json_t *input)
 {
@@ -366,7 +240,7 @@ static void keep_file(struct agent *a, const char *path, const char *text)
     if (!file_path_valid(path)) {
         answer(a, false, "This path cannot be used: write it like index.ts or lib/table.ts");
     } else if (strlen(text) > FILE_BYTES ||
-               (!json_object_get(a->files, path) && json_object_size(a->files) >= MOST_FILES)) {
+               (!json_object_get(a->files, path) && json_object_size(a->files) >= FILES_MOST)) {
         answer(a, false, "That is too large, or one file too many");
     } else {
         json_object_set_new(a->files, path, json_string(text));
@@ -410,12 +284,15 @@ static void begin_log(struct agent *a, const json_t *input)
 {
     const char *which = json_text(input, "log");
 
-    if (!which) {
+    bool network = which && strcmp(which, "network") == 0;
+    if (!network && (!which || strcmp(which, "actions") != 0)) {
         answer(a, false, "log is \"network\" or \"actions\"");
         return;
     }
     scoped(mem_free) char *text =
-        prompt_log(a, which, json_int(input, "from", 1), json_text(input, "search"), true);
+        evidence_page(network ? a->task.network_log : a->task.action_log,
+                      network ? EVIDENCE_NETWORK : EVIDENCE_ACTIONS, json_int(input, "from", 1),
+                      json_text(input, "search"), a->secrets);
     agent_answer(a, &(struct answer){ .ok = true, .foreign = true, .text = text });
 }
 
@@ -444,7 +321,7 @@ static void begin_finish(struct agent *a, const json_t *input)
         return;
     }
     mem_free(a->summary);
-    a->summary = text_start(summary, 4000);
+    a->summary = text_start(summary, REASON_BYTES);
     agent_prove(a, name, json_object_get(input, "varied_params"));
 }
 
@@ -452,7 +329,7 @@ static void begin_give_up(struct agent *a, const json_t *input)
 {
     const char *reason = json_text(input, "reason");
     scoped(mem_free) char *text =
-        text_start(reason && *reason ? reason : "The model gave up without a reason", 4000);
+        text_start(reason && *reason ? reason : "The model gave up without a reason", REASON_BYTES);
     const struct ai_step step = { .kind = "give_up",
                                   .what = "Gave up",
                                   .why = text,

@@ -15,6 +15,7 @@ struct place {
 struct agents {
     struct engine *engine;
     struct pool *pool;
+    struct errand *errands; /* that have not come back */
     struct place *places;
     int n;
     struct id last; /* the tenant that had the last turn */
@@ -30,9 +31,33 @@ struct agents *agents_new(struct engine *e)
     return a;
 }
 
-void agents_run(struct agents *owner, void (*fn)(void *arg), void *arg)
+static void errand_back(void *arg)
 {
-    pool_run(owner->pool, fn, arg);
+    struct errand *errand = arg;
+    struct errand **at = &errand->owner->errands;
+
+    while (*at != errand)
+        at = &(*at)->next;
+    *at = errand->next;
+    errand->back(errand);
+    errand->free(errand);
+}
+
+/* On a thread of the pool. */
+static void errand_run(void *arg)
+{
+    struct errand *errand = arg;
+
+    errand->run(errand);
+    loop_post(errand->owner->engine->loop, errand_back, errand);
+}
+
+void agents_run(struct agents *owner, struct errand *errand)
+{
+    errand->owner = owner;
+    errand->next = owner->errands;
+    owner->errands = errand;
+    pool_run(owner->pool, errand_run, errand);
 }
 
 struct claim {
@@ -149,7 +174,16 @@ void agents_deployed(struct agents *a, const char *deployment)
     }
 }
 
-/* Rows stay as they are, for the next start. */
+void agents_refused(struct agents *a, const struct egress_refusal *what)
+{
+    for (struct place *p = a->places; p; p = p->next) {
+        if (agent_refused(p->agent, what))
+            return;
+    }
+}
+
+/* Rows stay as they are, for the next start. The loop runs no more: what it was posted is freed
+ * here. */
 void agents_free(struct agents *a)
 {
     if (!a)
@@ -161,5 +195,10 @@ void agents_free(struct agents *a)
         mem_free(p);
     }
     pool_free(a->pool);
+    while (a->errands) {
+        struct errand *errand = a->errands;
+        a->errands = errand->next;
+        errand->free(errand);
+    }
     mem_free(a);
 }

@@ -24,7 +24,7 @@ char *layer_digest(const struct building *b)
     char text[65];
     const char *lockfile = json_text(b->prepared, "lockfile");
     scoped(mem_free) char *set =
-        json_dumps(json_object_get(b->prepared, "dependencies"), JSON_COMPACT | JSON_SORT_KEYS);
+        json_print_as(json_object_get(b->prepared, "dependencies"), JSON_COMPACT | JSON_SORT_KEYS);
     scoped(mem_free) char *runner_path = mem_format("%s/package.json", b->engine->settings->runner);
     scoped(json_decref) json_t *runner = json_load_file(runner_path, 0, NULL);
     scoped(mem_free) char *tools = json_print(json_object_get(runner, "dependencies"));

@@ -2,9 +2,9 @@
 #include "engine/compose.h"
 
 #include "base/bounds.h"
-#include "engine/agent.h"
 #include "engine/box.h"
 #include "engine/feed.h"
+#include "engine/files.h"
 
 enum { COMPOSE_MS = 60 * 1000, COMPOSE_MIB = 512 };
 
@@ -56,7 +56,7 @@ static void on_end(void *arg, const struct box_end *end)
         why = mem_text(json_text(frame, "error") ? json_text(frame, "error") : "no reason given");
     else if (!files_valid(json_object_get(frame, "files")) || !json_text(frame, "workflow_name"))
         why = mem_text("What was made from the recorded actions is no workflow");
-    c->fn(c->arg, why ? NULL : frame, why);
+    c->fn(c->arg, why ? NULL : frame, why, end->exit->step != NULL);
 }
 
 int composing_start(struct engine *e, const json_t *request, composed_fn fn, void *arg,

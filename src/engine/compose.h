@@ -10,9 +10,9 @@
 
 struct composing;
 
-/* `composed` is the frame that runner/PROTOCOL.md describes, checked for form; or NULL and why. The
- * callback may free. */
-typedef void (*composed_fn)(void *arg, const json_t *composed, const char *why);
+/* `composed` is the frame that runner/PROTOCOL.md describes, checked for form; or NULL and why, and
+ * whether that is a fault of the server. The callback may free. */
+typedef void (*composed_fn)(void *arg, const json_t *composed, const char *why, bool ours);
 
 /* `request` is what the box reads. */
 must_use int composing_start(struct engine *e, const json_t *request, composed_fn fn, void *arg,

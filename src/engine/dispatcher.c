@@ -507,12 +507,13 @@ void dispatcher_cancel(struct dispatcher *d)
         log_event(LOG_ERROR, "job.cancel_failed", F_TEXT("error", e.msg));
 }
 
-void dispatcher_refused(struct dispatcher *d, const struct egress_refusal *what)
+bool dispatcher_refused(struct dispatcher *d, const struct egress_refusal *what)
 {
     for (struct place *p = d->places; p; p = p->next) {
         if (slot_refused(p->slot, what))
-            return;
+            return true;
     }
+    return false;
 }
 
 /* Nothing that waits or runs needs the layer, but a slot may wait with it. */

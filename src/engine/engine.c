@@ -158,7 +158,8 @@ static void on_refused(void *arg, const struct egress_refusal *what)
 {
     struct engine *e = arg;
 
-    dispatcher_refused(e->dispatcher, what);
+    if (!dispatcher_refused(e->dispatcher, what))
+        agents_refused(e->agents, what);
 }
 
 static void *run(void *arg)

@@ -41,7 +41,8 @@ void builder_free(struct builder *b);
 struct dispatcher *dispatcher_new(struct engine *e);
 void dispatcher_wake(struct dispatcher *d);   /* there may be a job to run */
 void dispatcher_cancel(struct dispatcher *d); /* somebody asked for the end of a job */
-void dispatcher_refused(struct dispatcher *d, const struct egress_refusal *what);
+/* True when it was one of its jobs'. */
+bool dispatcher_refused(struct dispatcher *d, const struct egress_refusal *what);
 void dispatcher_forget(struct dispatcher *d, const char *layer); /* it is about to be removed */
 void dispatcher_drain(struct dispatcher *d);
 void dispatcher_free(struct dispatcher *d);
@@ -63,6 +64,7 @@ struct agents *agents_new(struct engine *e);
 void agents_wake(struct agents *a);   /* there may be a build to take up */
 void agents_cancel(struct agents *a); /* somebody asked for the end of one */
 void agents_deployed(struct agents *a, const char *deployment); /* it is ready, or failed */
+void agents_refused(struct agents *a, const struct egress_refusal *what);
 void agents_free(struct agents *a);
 
 struct sweeper *sweeper_new(struct engine *e);

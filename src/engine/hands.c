@@ -57,11 +57,11 @@ static void on_end(void *arg, const struct box_end *end)
         : end->exit->out_of_memory ? mem_text("it needed more memory than it may use")
                                    : mem_text("it ended unexpectedly");
 
-    h->user.lost(h->user.arg, why);
+    h->user.lost(h->user.arg, why, h->calling || !h->opened);
 }
 
-int hands_start(struct engine *e, const char *url, const json_t *credentials,
-                const struct hands_user *user, struct hands **out, struct err *err)
+int hands_start(struct engine *e, const struct hands_open *open, const struct hands_user *user,
+                struct hands **out, struct err *err)
 {
     scoped(plan_free) struct plan *plan = slot_plan(e, "hands");
     scoped(json_decref) json_t *frame = json_object();
@@ -82,9 +82,10 @@ int hands_start(struct engine *e, const char *url, const json_t *credentials,
         return -1;
     }
     json_object_set_new(frame, "t", json_string("open"));
-    json_object_set_new(frame, "url", json_string(url));
+    json_object_set_new(frame, "url", json_string(open->url));
     json_object_set_new(frame, "viewport", json_null());
-    json_object_set(frame, "credentials", json_shared(credentials));
+    json_object_set(frame, "params", json_shared(open->params));
+    json_object_set(frame, "credentials", json_shared(open->credentials));
     box_send(h->box, frame);
     *out = h;
     return 0;
@@ -102,6 +103,11 @@ void hands_call(struct hands *h, const char *tool, const json_t *input)
     h->calling = true;
     box_limit(h->box, CALL_MS + GRACE_MS);
     box_send(h->box, frame);
+}
+
+int64_t hands_child(const struct hands *h)
+{
+    return box_child(h->box);
 }
 
 void hands_free(struct hands *h)

@@ -16,14 +16,23 @@ struct hands_user {
     void (*opened)(void *arg, bool ok, const char *text);
     /* To hands_call(): the frame, of which nothing is checked but that it is an answer to it. */
     void (*answered)(void *arg, const json_t *answer);
-    /* Last, also in place of the others; may free. */
-    void (*lost)(void *arg, const char *why);
+    /* Last, also in place of the others, which `waits` tells; may free. Before opened(): the server
+     * could not start a browser. */
+    void (*lost)(void *arg, const char *why, bool waits);
     void *arg;
 };
 
-must_use int hands_start(struct engine *e, const char *url, const json_t *credentials,
+struct hands_open {
+    const char *url;           /* the first page */
+    const json_t *params;      /* the example input, which snippets see */
+    const json_t *credentials; /* name to value */
+};
+
+must_use int hands_start(struct engine *e, const struct hands_open *open,
                          const struct hands_user *user, struct hands **out, struct err *err);
 void hands_call(struct hands *h, const char *tool, const json_t *input);
+/* What the way out of cages calls its box. */
+int64_t hands_child(const struct hands *h);
 void hands_free(struct hands *h);
 
 #endif

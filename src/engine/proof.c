@@ -2,7 +2,6 @@
 #include "engine/proof.h"
 
 #include "artifact/tarball.h"
-#include "base/log.h"
 #include "domain/credential.h"
 #include "engine/build.h"
 #include "engine/slot.h"
@@ -16,14 +15,16 @@ struct proof {
     struct engine *engine;
     struct proof_user user;
     char *tenant;
+    json_t *files; /* as they were */
     char *source_key;
     struct building *trial;
     struct bundle bundle;
     struct guest guest;
     struct slot *slot;
     struct job_run run; /* until a slot has it */
+    struct timer *later;
     struct buf log;
-    char *result, *error, *stack;
+    char *fault, *result, *error, *stack;
 };
 
 static void say(struct proof *p, const char *text)
@@ -48,13 +49,12 @@ static void on_built(void *arg, struct bundle *bundle, const char *why, bool our
     if (bundle) {
         p->bundle = *bundle;
         *bundle = (struct bundle){ 0 };
-        p->user.built(p->user.arg, p->bundle.workflows, NULL);
+        p->user.built(p->user.arg, p->bundle.workflows, NULL, false);
         return;
     }
-    if (ours)
-        log_event(LOG_ERROR, "proof.server_fault", F_TEXT("error", why));
-    scoped(mem_free) char *text = p->log.n ? mem_format("%s\n%s", why, buf_str(&p->log)) : NULL;
-    p->user.built(p->user.arg, NULL, text ? text : why);
+    scoped(mem_free) char *text =
+        p->log.n && !ours ? mem_format("%s\n%s", why, buf_str(&p->log)) : NULL;
+    p->user.built(p->user.arg, NULL, text ? text : why, ours);
 }
 
 static int keep_source(struct proof *p, const json_t *files, struct err *e)
@@ -77,6 +77,7 @@ int proof_new(struct engine *e, const char *tenant, const char *entry_point, con
     p->engine = e;
     p->user = *user;
     p->tenant = mem_text(tenant);
+    p->files = json_deep_copy(files);
     p->source_key = mem_format("proofs/%s/source.tar.gz", id.text);
     if (keep_source(p, files, err) < 0) {
         proof_free(p);
@@ -116,10 +117,12 @@ static void on_ready(void *arg, struct slot *s)
     scoped(json_decref) json_t *missing = json_array();
     struct collect c = { p, values, missing };
 
-    if (store_read(p->engine->store, collect, &c, &e) < 0)
-        slot_kill(s);
-    else
+    if (store_read(p->engine->store, collect, &c, &e) == 0) {
         slot_run(s, values, missing);
+        return;
+    }
+    p->fault = mem_format("Stored credentials could not be read: %s", e.msg);
+    slot_kill(s);
 }
 
 static void on_outcome(void *arg, struct slot *s, const struct slot_outcome *o)
@@ -127,6 +130,12 @@ static void on_outcome(void *arg, struct slot *s, const struct slot_outcome *o)
     struct proof *p = arg;
 
     (void)s;
+    if (p->fault)
+        return;
+    if (o->ours) {
+        p->fault = mem_text(o->outcome.error);
+        return;
+    }
     p->result = mem_text(o->outcome.result);
     p->error = mem_text(o->outcome.error);
     p->stack = mem_text(o->outcome.mapped_stack);
@@ -135,11 +144,13 @@ static void on_outcome(void *arg, struct slot *s, const struct slot_outcome *o)
 /* The callback comes last: it may free the proof, or run it again. */
 static void tell(struct proof *p)
 {
+    scoped(mem_free) char *fault = take(p->fault);
     scoped(mem_free) char *result = take(p->result);
     scoped(mem_free) char *error = take(p->error);
     scoped(mem_free) char *stack = take(p->stack);
     scoped(mem_free) char *log = buf_take(&p->log);
     const struct proof_run run = {
+        .fault = fault,
         .result = result,
         .error = result  ? NULL
                  : error ? error
@@ -156,8 +167,8 @@ static void on_ended(void *arg, struct slot *s, const char *why)
 {
     struct proof *p = arg;
 
-    if (!p->error && why)
-        p->error = mem_text(why);
+    if (!p->fault && why)
+        p->fault = mem_text(why);
     p->slot = NULL;
     slot_free(s);
     tell(p);
@@ -171,7 +182,10 @@ static void on_log(void *arg, const char *level, const char *text)
 
 static void tell_later(void *arg)
 {
-    tell(arg);
+    struct proof *p = arg;
+
+    p->later = NULL;
+    tell(p);
 }
 
 /* There is room among the jobs. */
@@ -182,11 +196,16 @@ static void come(void *arg)
     const struct slot_user user = { on_ready, on_outcome, on_ended, p, on_log };
 
     if (slot_start(p->engine, p->bundle.layer, &user, &p->slot, &e) < 0) {
-        p->error = mem_format("The server could not start a browser: %s", e.msg);
-        loop_post(p->engine->loop, tell_later, p);
+        p->fault = mem_format("The browser did not start: %s", e.msg);
+        p->later = loop_timer(p->engine->loop, 0, tell_later, p); /* not inside of come() */
         return;
     }
     slot_reserve(p->slot, &p->run);
+}
+
+const json_t *proof_found(const struct proof *p, const json_t *files)
+{
+    return p && json_equal(p->files, files) ? p->bundle.workflows : NULL;
 }
 
 void proof_run(struct proof *p, const json_t *workflow, const json_t *params)
@@ -196,6 +215,8 @@ void proof_run(struct proof *p, const json_t *workflow, const json_t *params)
     (void)json_object_del(launch, "input_schema");
     (void)json_object_del(launch, "output_schema");
     json_object_set_new(launch, "headless", json_true());
+    json_object_set_new(launch, "redact_result", json_true()); /* it may be told to a model */
+    job_run_done(&p->run); /* of a run for which no browser started */
     p->run = (struct job_run){ .id = id_new(store_env(p->engine->store)),
                                .workflow = mem_text(json_text(workflow, "name")),
                                .layer = mem_text(p->bundle.layer),
@@ -212,10 +233,16 @@ void proof_run(struct proof *p, const json_t *workflow, const json_t *params)
     dispatcher_visit(p->engine->dispatcher, &p->guest);
 }
 
+bool proof_refused(struct proof *p, const struct egress_refusal *what)
+{
+    return p->slot && slot_refused(p->slot, what);
+}
+
 void proof_free(struct proof *p)
 {
     if (!p)
         return;
+    timer_free(p->later);
     if (p->trial)
         builder_drop(p->engine->builder, p->trial);
     slot_free(p->slot);
@@ -226,9 +253,11 @@ void proof_free(struct proof *p)
     bundle_done(&p->bundle);
     job_run_done(&p->run);
     buf_done(&p->log);
+    mem_free(p->fault);
     mem_free(p->result);
     mem_free(p->error);
     mem_free(p->stack);
+    json_decref(p->files);
     mem_free(p->tenant);
     mem_free(p->source_key);
     mem_free(p);

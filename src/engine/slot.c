@@ -72,6 +72,9 @@ static void tell_end(struct slot *s, const struct box_end *end)
     else if (end->exit->step)
         why = mem_format("sandbox unavailable: %s: %s. See `impresario doctor`", end->exit->step,
                          end->exit->detail ? end->exit->detail : "no reason known");
+    else if (s->state != SLOT_RUNNING)
+        why = mem_format("The browser did not start: %s",
+                         s->trouble ? s->trouble : "its process ended");
     else if (end->bad_frame)
         why =
             mem_text("The job's process reported something too large or malformed, and was ended");
@@ -84,15 +87,16 @@ static void tell_end(struct slot *s, const struct box_end *end)
     else
         why = mem_format("The job's process was ended by signal %d before it finished",
                          end->exit->signal);
-    tell_failed(s, why);
+    tell_outcome(s, &(struct slot_outcome){ .outcome = { .status = JOB_FAILED, .error = why },
+                                            .ours = s->state != SLOT_RUNNING });
 }
 
 static void on_result(struct slot *s, const json_t *frame)
 {
-    scoped(mem_free) char *result =
-        json_dumps(json_object_get(frame, "result"), JSON_COMPACT | JSON_ENCODE_ANY);
+    const json_t *value = json_object_get(frame, "result");
+    scoped(mem_free) char *result = json_print(value);
 
-    if (!result)
+    if (!value)
         tell_failed(s, "The job's process reported a result that is no JSON");
     else if (strlen(result) > LIMIT_RESULT)
         tell_failed(s, "The handler returned more than 5 MiB of JSON");
@@ -333,7 +337,11 @@ void slot_run(struct slot *s, const json_t *credentials, const json_t *missing)
 
     s->state = SLOT_RUNNING;
     if (fd < 0) {
-        tell_failed(s, "The deployment's code could not be read; see the server's log");
+        tell_outcome(s, &(struct slot_outcome){
+                            .outcome = { .status = JOB_FAILED,
+                                         .error = "The deployment's code could not be read; see "
+                                                  "the server's log" },
+                            .ours = true });
         log_event(LOG_ERROR, "job.no_bundle", F_TEXT("job", s->run.id.text),
                   F_TEXT("error", e.msg));
         box_kill(s->box);
@@ -355,6 +363,8 @@ void slot_run(struct slot *s, const json_t *credentials, const json_t *missing)
     json_object_set_new(frame, "headless",
                         json_boolean(json_bool(s->run.launch, "headless", false)));
     json_object_set_new(frame, "timeout_ms", json_integer(s->run.timeout_ms));
+    json_object_set_new(frame, "redact_result",
+                        json_boolean(json_bool(s->run.launch, "redact_result", false)));
     box_send(s->box, frame);
 }
 
@@ -380,14 +390,18 @@ void slot_kill(struct slot *s)
     box_kill(s->box);
 }
 
+char *slot_refusal(const struct egress_refusal *what)
+{
+    return mem_format("A connection to %s was refused: %s. The operator of the server can allow it "
+                      "with egress_allow",
+                      what->target, what->reason);
+}
+
 bool slot_refused(struct slot *s, const struct egress_refusal *what)
 {
     if (s->state != SLOT_RUNNING || box_child(s->box) != what->child)
         return false;
-    scoped(mem_free) char *text = mem_format(
-        "A connection to %s was refused: %s. The operator of the server can allow it with "
-        "egress_allow",
-        what->target, what->reason);
+    scoped(mem_free) char *text = slot_refusal(what);
     say(s, "warn", text);
     return true;
 }

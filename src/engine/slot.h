@@ -19,6 +19,7 @@ enum slot_state { SLOT_WARMING, SLOT_READY, SLOT_RUNNING, SLOT_ENDED };
 struct slot_outcome {
     struct job_outcome outcome;
     const char *screenshot, *html; /* base64 of a PNG, text; or NULL */
+    bool ours; /* it failed by a fault of the server, before anything of the tenant's ran */
 };
 
 struct slot;
@@ -58,5 +59,7 @@ void slot_cancel(struct slot *s);
 void slot_kill(struct slot *s);
 /* True when this refusal was its job's, whose log has it now. */
 bool slot_refused(struct slot *s, const struct egress_refusal *what);
+/* What is said of a refused connection. */
+char *slot_refusal(const struct egress_refusal *what);
 
 #endif

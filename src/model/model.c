@@ -3,20 +3,14 @@
 
 #include "base/log.h"
 #include "model/provider.h"
-
-#include <curl/curl.h>
-#include <errno.h>
-#include <pthread.h>
-#include <time.h>
+#include "model/wire.h"
 
 enum {
     TRIES = 6,
     FIRST_PAUSE_MS = 1000,
     LONGEST_PAUSE_MS = 120 * 1000,
-    CONNECT_SECONDS = 20,
-    CALL_SECONDS = 600,
-    ANSWER_BYTES = 16 * 1024 * 1024,
     DEPTH = 64,
+    TOKENS_MOST = 1000 * 1000 * 1000, /* what a server may claim that one answer took */
 };
 
 /* ---- parts ---- */
@@ -74,154 +68,6 @@ void model_reply_done(struct model_reply *r)
     *r = (struct model_reply){ 0 };
 }
 
-/* ---- stopping ---- */
-
-struct model_stop {
-    pthread_mutex_t lock;
-    pthread_cond_t told;
-    bool stopped;
-};
-
-struct model_stop *model_stop_new(void)
-{
-    struct model_stop *s = mem_new(sizeof *s);
-    pthread_condattr_t attr;
-
-    pthread_mutex_init(&s->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->told, &attr);
-    pthread_condattr_destroy(&attr);
-    return s;
-}
-
-void model_stop_now(struct model_stop *s)
-{
-    pthread_mutex_lock(&s->lock);
-    s->stopped = true;
-    pthread_cond_signal(&s->told);
-    pthread_mutex_unlock(&s->lock);
-}
-
-void model_stop_free(struct model_stop *s)
-{
-    if (!s)
-        return;
-    pthread_mutex_destroy(&s->lock);
-    pthread_cond_destroy(&s->told);
-    mem_free(s);
-}
-
-static bool is_stopped(struct model_stop *s)
-{
-    pthread_mutex_lock(&s->lock);
-    bool stopped = s->stopped;
-    pthread_mutex_unlock(&s->lock);
-    return stopped;
-}
-
-/* Whether it was stopped meanwhile. */
-static bool pause_ms(struct model_stop *s, msec_t ms)
-{
-    struct timespec until;
-    int r = 0;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_mutex_lock(&s->lock);
-    while (!s->stopped && r != ETIMEDOUT)
-        r = pthread_cond_timedwait(&s->told, &s->lock, &until);
-    bool stopped = s->stopped;
-    pthread_mutex_unlock(&s->lock);
-    return stopped;
-}
-
-/* ---- one request ---- */
-
-struct exchange {
-    struct model_stop *stop;
-    long status;
-    curl_off_t retry_after; /* seconds; 0: not told */
-    struct buf body;
-    bool too_long;
-};
-
-static size_t on_body(char *data, size_t size, size_t n, void *arg)
-{
-    struct exchange *x = arg;
-
-    x->too_long = x->body.n + size * n > ANSWER_BYTES;
-    if (x->too_long)
-        return 0;
-    buf_add(&x->body, data, size * n);
-    return size * n;
-}
-
-static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
-{
-    struct exchange *x = arg;
-
-    (void)a, (void)b, (void)c, (void)d;
-    return is_stopped(x->stop);
-}
-
-static struct curl_slist *headers_of(const struct model_config *config)
-{
-    struct curl_slist *list = curl_slist_append(NULL, "content-type: application/json");
-
-    list = curl_slist_append(list, "expect:");
-    if (config->provider->other_header)
-        list = curl_slist_append(list, config->provider->other_header);
-    if (config->key) {
-        scoped(mem_free) char *line = mem_format("%s%s", config->provider->key_header, config->key);
-        list = curl_slist_append(list, line);
-    }
-    return list;
-}
-
-/* What kept an answer from coming: always worth another try. */
-static int exchange(const struct model_config *config, const char *request, struct exchange *x,
-                    struct err *e)
-{
-    const char *base = config->base_url ? config->base_url : config->provider->base_url;
-    size_t n = strlen(base);
-    CURL *curl = curl_easy_init();
-    struct curl_slist *headers = headers_of(config);
-
-    while (n > 0 && base[n - 1] == '/')
-        n--;
-    scoped(mem_free) char *url = mem_format("%.*s%s", (int)n, base, config->provider->path);
-    buf_reset(&x->body);
-    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
-    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request);
-    (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(request));
-    (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "impresario/" IMPRESARIO_VERSION);
-    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)CALL_SECONDS);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, x);
-    (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-    (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, x);
-    CURLcode r = curl_easy_perform(curl);
-    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &x->status);
-    (void)curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &x->retry_after);
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
-    if (r == CURLE_OK)
-        return 0;
-    return err_set(e, ERR_UNAVAILABLE, "%s",
-                   x->too_long ? "the answer is too long" : curl_easy_strerror(r));
-}
-
 /* ---- what came back ---- */
 
 /* What the provider says of a fault, shortened and without the key. */
@@ -257,6 +103,11 @@ static bool may_pass(long status)
     return status == 408 || status == 409 || status == 425 || status == 429 || status >= 500;
 }
 
+static int64_t believable(int64_t tokens)
+{
+    return tokens < 0 ? 0 : tokens > TOKENS_MOST ? TOKENS_MOST : tokens;
+}
+
 static int read_answer(const struct model_config *config, const struct exchange *x,
                        struct model_reply *out, struct err *e)
 {
@@ -267,7 +118,11 @@ static int read_answer(const struct model_config *config, const struct exchange 
     if (x->status == 200) {
         if (!parsed)
             return err_set(e, ERR_UNAVAILABLE, "the model's answer is no JSON");
-        return config->provider->decode(answer, out, e);
+        if (config->provider->decode(answer, out, e) < 0)
+            return -1;
+        out->tokens_in = believable(out->tokens_in);
+        out->tokens_out = believable(out->tokens_out);
+        return 0;
     }
     scoped(mem_free) char *words = words_of(config, answer, buf_str(&x->body));
     return err_set(e, may_pass(x->status) ? ERR_UNAVAILABLE : ERR_INPUT, "status %ld: %s",
@@ -282,33 +137,28 @@ static msec_t pause_before(const struct env *env, int tries, const struct exchan
     rng_fill(env->rng, &chance, 1);
     pause += pause * chance / 1024; /* so that many do not come back at once */
     if (x->retry_after > 0)
-        pause = (msec_t)x->retry_after * 1000;
+        pause = x->retry_after < LONGEST_PAUSE_MS / 1000 ? (msec_t)x->retry_after * 1000
+                                                         : LONGEST_PAUSE_MS;
     return pause < LONGEST_PAUSE_MS ? pause : LONGEST_PAUSE_MS;
 }
 
-int model_call(const struct env *env, const struct model_config *config,
-               const struct model_ask *ask, struct model_stop *stop, struct model_reply *out,
-               struct err *e)
+int model_call_by(const struct wire *wire, const struct env *env, const struct model_config *config,
+                  const struct model_ask *ask, struct model_stop *stop, struct model_reply *out,
+                  struct err *e)
 {
     scoped(json_decref) json_t *request = config->provider->encode(config, ask);
     scoped(mem_free) char *text = json_print(request);
-    struct exchange x = { .stop = stop };
+    struct exchange x = { 0 };
     int r = -1;
 
     for (int tries = 1;; tries++) {
         err_clear(e);
+        buf_reset(&x.body);
         x.status = 0;
         x.retry_after = 0;
-        r = exchange(config, text, &x, e);
+        r = wire->exchange(config, text, stop, &x, e);
         if (r == 0)
             r = read_answer(config, &x, out, e);
-        if (is_stopped(stop)) {
-            if (r == 0)
-                model_reply_done(out);
-            err_clear(e);
-            r = err_set(e, ERR_TIMEOUT, "stopped");
-            break;
-        }
         if (r == 0 || e->code != ERR_UNAVAILABLE)
             break;
         if (tries == TRIES) {
@@ -317,8 +167,19 @@ int model_call(const struct env *env, const struct model_config *config,
         }
         msec_t pause = pause_before(env, tries, &x);
         log_event(LOG_WARN, "model.again", F_TEXT("why", e->msg), F_INT("pause_ms", pause));
-        (void)pause_ms(stop, pause);
+        if (!wire->pause(stop, pause)) {
+            err_clear(e);
+            (void)err_set(e, ERR_TIMEOUT, "stopped");
+            break;
+        }
     }
     buf_done(&x.body);
     return r;
+}
+
+int model_call(const struct env *env, const struct model_config *config,
+               const struct model_ask *ask, struct model_stop *stop, struct model_reply *out,
+               struct err *e)
+{
+    return model_call_by(&wire_real, env, config, ask, stop, out, e);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/provider.h"
+#include "model/wire.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -140,6 +141,134 @@ static void providers_are_known_by_name(void **state)
     assert_null(model_provider("none"));
 }
 
+/* ---- tries ---- */
+
+/* What a server answers, one after the other; status 0 is a connection that was lost. */
+struct played {
+    long status;
+    int64_t retry_after;
+    const char *body;
+};
+
+/* The wire has no argument of its own: a test fills this. */
+static struct {
+    const struct played *next;
+    int sent, pauses, stop_at_pause; /* 0: never */
+    msec_t paused[8];
+} server;
+
+static int play(const struct model_config *config, const char *request, struct model_stop *stop,
+                struct exchange *x, struct err *e)
+{
+    const struct played *p = server.next++;
+
+    (void)config, (void)stop;
+    assert_non_null(request);
+    server.sent++;
+    if (p->status == 0)
+        return err_set(e, ERR_UNAVAILABLE, "connection lost");
+    x->status = p->status;
+    x->retry_after = p->retry_after;
+    buf_text(&x->body, p->body ? p->body : "{}");
+    return 0;
+}
+
+static bool pause_played(struct model_stop *stop, msec_t ms)
+{
+    (void)stop;
+    server.paused[server.pauses++] = ms;
+    return server.pauses != server.stop_at_pause;
+}
+
+#define GOOD \
+    "{\"choices\":[{\"message\":{\"content\":\"hi\"}}],\"usage\":{\"prompt_tokens\":1e300}}"
+
+static int call(const struct played *script, int stop_at_pause, struct model_reply *out,
+                struct err *e)
+{
+    static const struct wire wire = { play, pause_played };
+    const struct model_config config = { &provider_openai, NULL, "sk-secret", "m", false };
+    struct rng_seeded rng;
+    scoped(json_decref) json_t *all = parse(turns), *tools = parse("[]");
+    const struct model_ask ask = { "Be good", tools, all };
+
+    rng_seeded_init(&rng, 1);
+    const struct env env = { .rng = &rng.rng };
+    memset(&server, 0, sizeof server);
+    server.next = script;
+    server.stop_at_pause = stop_at_pause;
+    return model_call_by(&wire, &env, &config, &ask, NULL, out, e);
+}
+
+static void what_may_pass_is_tried_again(void **state)
+{
+    static const struct played script[] = {
+        { 0, 0, NULL },
+        { 429, 7, NULL },
+        { 529, 0, NULL },
+        { 429, 999999999999, NULL },
+        { 200, 0, "{\"choices\":[{\"mess" },
+        { 200, 0, GOOD },
+    };
+    scoped(err_clear) struct err e = { 0 };
+    struct model_reply r = { 0 };
+
+    (void)state;
+    assert_int_equal(call(script, 0, &r, &e), 0);
+    assert_int_equal(server.sent, 6);
+    assert_in_range(server.paused[0], 1000, 1250); /* longer and longer, and a little by chance */
+    assert_int_equal(server.paused[1], 7000);      /* as long as the provider says */
+    assert_in_range(server.paused[2], 4000, 5000);
+    assert_int_equal(server.paused[3], 120000); /* but not for ever */
+    assert_in_range(server.paused[4], 16000, 20000);
+    assert_int_equal(r.tokens_in, 0); /* nobody reads so many */
+    model_reply_done(&r);
+}
+
+static void what_is_refused_is_not_tried_again(void **state)
+{
+    static const struct played script[] = {
+        { 400, 0, "{\"error\":{\"message\":\"no model m, for key sk-secret\"}}" },
+    };
+    scoped(err_clear) struct err e = { 0 };
+    struct model_reply r = { 0 };
+
+    (void)state;
+    assert_int_equal(call(script, 0, &r, &e), -1);
+    assert_int_equal(e.code, ERR_INPUT);
+    assert_string_equal(e.msg, "status 400: no model m, for key [redacted]");
+    assert_int_equal(server.sent, 1);
+}
+
+static void tries_have_an_end(void **state)
+{
+    static const struct played script[6] = { { 500, 0, NULL }, { 502, 0, "<html>" },
+                                             { 0, 0, NULL },   { 200, 0, "[]" },
+                                             { 408, 0, NULL }, { 503, 0, "<b>closed</b>" } };
+    scoped(err_clear) struct err e = { 0 };
+    struct model_reply r = { 0 };
+
+    (void)state;
+    assert_int_equal(call(script, 0, &r, &e), -1);
+    assert_int_equal(e.code, ERR_UNAVAILABLE);
+    assert_non_null(strstr(e.msg, "after 6 tries"));
+    assert_non_null(strstr(e.msg, "closed"));
+    assert_int_equal(server.sent, 6);
+    assert_int_equal(server.pauses, 5);
+}
+
+static void a_call_is_stopped_while_it_pauses(void **state)
+{
+    static const struct played script[] = { { 500, 0, NULL }, { 500, 0, NULL } };
+    scoped(err_clear) struct err e = { 0 };
+    struct model_reply r = { 0 };
+
+    (void)state;
+    assert_int_equal(call(script, 2, &r, &e), -1);
+    assert_int_equal(e.code, ERR_TIMEOUT);
+    assert_int_equal(server.sent, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest promises[] = {
@@ -148,6 +277,10 @@ int main(void)
         cmocka_unit_test(answers_are_read),
         cmocka_unit_test(nonsense_is_refused),
         cmocka_unit_test(providers_are_known_by_name),
+        cmocka_unit_test(what_may_pass_is_tried_again),
+        cmocka_unit_test(what_is_refused_is_not_tried_again),
+        cmocka_unit_test(tries_have_an_end),
+        cmocka_unit_test(a_call_is_stopped_while_it_pauses),
     };
     return cmocka_run_group_tests_name("model", promises, NULL, NULL);
 }

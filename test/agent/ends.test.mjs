@@ -1,30 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
 /** How a build ends that does not succeed by itself: budgets, cancelling, a server killed in each state, no model at all. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { actionLogOf, asked, built, byConversation, ended, notBuilt, siteOf, stage, start, story, until } from "../support/ai.mjs";
-import { Model } from "../support/model.mjs";
+import { plain } from "../support/artifact.mjs";
 import { Server } from "../support/server.mjs";
 import { Tenant } from "../support/tenant.mjs";
 
+const RUNNER = process.env.IMPRESARIO_RUNNER ?? fileURLToPath(new URL("../../runner", import.meta.url));
+
+/** Makes the next run of a site's workflow wait at its first request: `reached` when it is there. */
+function withGate(t, { site }) {
+    const gate = {};
+    gate.opened = new Promise((resolve) => (gate.open = resolve));
+    gate.reached = new Promise((resolve) => {
+        const { answer } = site;
+        t.after(() => (site.answer = answer));
+        let looks = 0;
+        site.answer = async (ask, data) => {
+            // The first to come is the build's browser, which looks at the page.
+            if (ask.path === "/" && (looks += 1) === 2) {
+                resolve();
+                await gate.opened;
+            }
+            return answer.call(site, ask, data);
+        };
+    });
+    return gate;
+}
+
 const looking = () => ({ text: "I look again.", calls: { tool: "snapshot", input: {} } });
 
-for (const [budget, settings, words] of [
-    ["steps", { IMPRESARIO_AI_STEPS: "4" }, /step/i],
-    ["tokens", { IMPRESARIO_AI_TOKENS: "3000" }, /token/i],
-    ["time", { IMPRESARIO_AI_SECONDS: "10" }, /second|time/i],
-    ["money", { IMPRESARIO_AI_COST: "2000", IMPRESARIO_MODEL_PRICE_IN: "1000", IMPRESARIO_MODEL_PRICE_OUT: "1000" }, /cost|money|price/i],
+const spent = ({ details: { steps, tokens_in, tokens_out, cost } }) => ({ steps, tokens: tokens_in + tokens_out, cost });
+
+for (const [budget, setting, most, more, used] of [
+    ["steps", "AI_STEPS", 4, {}, ({ steps }) => steps],
+    ["tokens", "AI_TOKENS", 3000, {}, ({ tokens }) => tokens],
+    ["money", "AI_COST", 2000, { IMPRESARIO_MODEL_PRICE_IN: "1000", IMPRESARIO_MODEL_PRICE_OUT: "2000" }, ({ cost }) => cost],
 ]) {
     test(`a model that loops ends with its budget of ${budget}, and the error says so`, async (t) => {
-        const s = await stage(t, "openai", settings);
+        const s = await stage(t, "openai", { [`IMPRESARIO_${setting}`]: String(most), ...more });
         const it = await siteOf(t, "search");
         s.model.play(looking);
         const build = await notBuilt(s.tenant, asked(it));
-        assert.match(build.error, words);
+        assert.match(build.error, new RegExp(`used up its .*\\b${most} .*setting ${setting.toLowerCase()}`));
         assert.deepEqual(s.model.faults, []);
-        assert.ok(build.attempted_steps.length > 0);
+        const end = spent(build);
+        // It ends with the turn that used the rest, and not before.
+        const { tokens_in: read, tokens_out: written } = build.attempted_steps.findLast(({ kind }) => kind === "model");
+        const last = { steps: 1, tokens: read + written, cost: Math.trunc(read + 2 * written) };
+        assert.ok(used(end) >= most, JSON.stringify(end));
+        assert.ok(used(end) - used(last) < most, JSON.stringify([end, last]));
+        assert.equal(end.steps, s.model.requests.length);
+        assert.equal(end.cost > 0, budget === "money");
     });
 }
+
+test("a model that never answers ends with the budget of time, however often the server starts again", async (t) => {
+    const s = await stage(t, "openai", { IMPRESARIO_AI_SECONDS: "10" });
+    const it = await siteOf(t, "search");
+    s.model.play(byConversation([looking(), { fail: "slow", gate: new Promise(() => {}) }]));
+    const id = await start(s.tenant, asked(it));
+    await s.model.asked(2);
+    const { details: before } = await s.tenant.ok("workflows/buildStatus", { build_id: id });
+
+    const tenant = await killed(t, s, "openai", { IMPRESARIO_AI_SECONDS: "10" });
+    const build = await ended(tenant, id);
+    assert.equal(build.status, "failed");
+    assert.match(build.error, /worked for 10 s.*setting ai_seconds/);
+    assert.ok(before.worked_ms > 0 && build.details.worked_ms >= 10_000, JSON.stringify([before, build.details]));
+    assert.ok(build.details.worked_ms < 60_000, "the call was not waited for");
+});
 
 test("a build that waits and a build that works can be cancelled, and both say so", async (t) => {
     const s = await stage(t, "anthropic", { IMPRESARIO_AI_BUILDS: "1" });
@@ -48,10 +98,11 @@ test("a build that waits and a build that works can be cancelled, and both say s
     await built(s.tenant, asked(it));
 });
 
-/** Starts another server on what the first one left when it was killed. */
-async function killed(t, s) {
-    await s.server.end("SIGKILL");
-    const again = await Server.start({ data: s.server.data, env: s.model.settings("anthropic") });
+/** Starts another server on what the first one left when it was killed, or stopped. */
+async function killed(t, s, provider = "anthropic", settings = {}, signal = "SIGKILL") {
+    const { code } = await s.server.end(signal);
+    if (signal !== "SIGKILL") assert.equal(code, 0, s.server.lastWords);
+    const again = await Server.start({ data: s.server.data, env: s.model.settings(provider, settings) });
     t.after(() => again.stop());
     const tenant = new Tenant(again.url, s.tenant.key);
     return Object.assign(tenant, { name: s.tenant.name, server: again });
@@ -90,17 +141,122 @@ for (const at of [1, 2, 3, 4]) {
     });
 }
 
-test("a build killed while it runs the workflow, or deploys it, ends well", async (t) => {
+test("a server that is stopped while the model thinks ends well, and the next one goes on", async (t) => {
     const s = await stage(t, "anthropic");
     const it = await siteOf(t, "search");
+    s.model.play(() => ({ fail: "slow", gate: new Promise(() => {}) }));
+    const id = await start(s.tenant, asked(it));
+    await s.model.asked(1);
+    s.model.play(byConversation(it.turns));
+    const tenant = await killed(t, s, "anthropic", {}, "SIGTERM");
+    const build = await ended(tenant, id);
+    assert.equal(build.status, "ready", JSON.stringify(build, null, 1));
+});
+
+test("a build killed while it proves the workflow proves it again", async (t) => {
+    const s = await stage(t, "anthropic");
+    const it = await siteOf(t, "search");
+    // The workflow's own run tells when it is under way, and waits there until the server is gone.
+    const gate = withGate(t, it);
     s.model.play(byConversation(it.turns));
     const id = await start(s.tenant, asked(it));
-    await s.model.asked(it.turns.length);
-    const tenant = await killed(t, s);
+    await gate.reached;
+    const { status } = await s.tenant.ok("workflows/buildStatus", { build_id: id });
+    assert.equal(status, "agent_running");
+    const again = killed(t, s);
+    gate.open();
+    const tenant = await again;
     const build = await ended(tenant, id);
     assert.equal(build.status, "ready", JSON.stringify(build, null, 1));
     const deployments = await tenant.ok("deployments/list", {});
-    assert.equal(deployments.filter(({ status }) => status === "ready").length, 1, "it was deployed once");
+    assert.equal(deployments.length, 1, "it was deployed once");
+});
+
+test("a build killed while its workflow is deployed becomes ready without its model", async (t) => {
+    // One place for builds of deployments, and one that takes it: what was proven has to wait for it.
+    const s = await stage(t, "anthropic", { IMPRESARIO_BUILD_WORKERS: "1", IMPRESARIO_DISCOVER_SECONDS: "120" });
+    const it = await siteOf(t, "search");
+    const play = byConversation(it.turns);
+    s.model.play(async (request) => {
+        const turn = play(request);
+        if (turn === it.turns.at(-1)) await s.tenant.ok("deployments/create", plain({ "index.ts": "await new Promise((done) => setTimeout(done, 1e9));" }));
+        return turn;
+    });
+    const id = await start(s.tenant, asked(it));
+    const { deployment_id: deployment, attempted_steps: told } = await until(s.tenant, id, ({ status }) => status === "deploying");
+    const requests = s.model.requests.length;
+
+    const tenant = await killed(t, s, "anthropic", { IMPRESARIO_DISCOVER_SECONDS: "2" });
+    const build = await ended(tenant, id);
+    assert.equal(build.status, "ready", JSON.stringify(build, null, 1));
+    assert.equal(build.deployment_id, deployment);
+    assert.equal(build.attempted_steps.length, told.length);
+    assert.equal(s.model.requests.length, requests, "the model was asked again");
+    const deployments = await tenant.ok("deployments/list", {});
+    assert.deepEqual(deployments.filter(({ status }) => status === "ready").map(({ id: each }) => each), [deployment]);
+    assert.deepEqual(await tenant.result(build.workflow_name, { query: "castle" }), it.site.expected(it.running.data, { query: "castle" }));
+});
+
+test("a sandbox that does not start is the server's fault: it is tried again, and the model hears nothing of it", async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "impresario-runner-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const runner = join(folder, "runner");
+    const s = await stage(t, "anthropic", { IMPRESARIO_RUNNER: runner, IMPRESARIO_WARM_SLOTS: "0" });
+    const it = await siteOf(t, "search");
+    s.model.play(byConversation(it.turns));
+    const id = await start(s.tenant, asked(it));
+    await until(s.tenant, id, ({ attempted_steps: steps }) => steps.some(({ kind }) => kind === "server"));
+    assert.equal(s.model.requests.length, 1);
+    symlinkSync(RUNNER, runner);
+    const build = await ended(s.tenant, id);
+    assert.equal(build.status, "ready", JSON.stringify(build, null, 1));
+    assert.doesNotMatch(JSON.stringify(s.model.requests.map(({ body }) => body.messages)), /did not start|sandbox/);
+});
+
+test("a server that cannot start a sandbox at all ends the build with the reason", async (t) => {
+    const s = await stage(t, "anthropic", { IMPRESARIO_RUNNER: join(tmpdir(), "impresario-no-runner"), IMPRESARIO_WARM_SLOTS: "0" });
+    const it = await siteOf(t, "search");
+    s.model.play(byConversation(it.turns));
+    const build = await notBuilt(s.tenant, asked(it));
+    assert.match(build.error, /impresario-no-runner.*fault of the server, not of the workflow.*impresario doctor/s);
+    assert.equal(build.attempted_steps.filter(({ kind }) => kind === "server").length, 4, story(build));
+    assert.equal(s.model.requests.length, 1);
+});
+
+test("a disk that takes no files is the server's fault as well, with a model and without", async (t) => {
+    const s = await stage(t, "anthropic");
+    const it = await siteOf(t, "search");
+    const inTheWay = join(s.server.data, "blobs", "proofs");
+    writeFileSync(inTheWay, "");
+    s.model.play(byConversation(it.turns));
+    const id = await start(s.tenant, asked(it));
+    await until(s.tenant, id, ({ attempted_steps: steps }) => steps.some(({ kind }) => kind === "server"));
+    rmSync(inTheWay);
+    const build = await ended(s.tenant, id);
+    assert.equal(build.status, "ready", JSON.stringify(build, null, 1));
+    assert.deepEqual(s.model.faults, []);
+});
+
+test("a request is taken up to 32 MiB, and one byte more is refused by name", async (t) => {
+    const s = await stage(t, "openai");
+    s.model.play([{ calls: { tool: "give_up", input: { reason: "I have seen enough." } } }]);
+    const line = JSON.stringify({ method: "GET", url: "http://shop.test/items", status: 200, contentType: "application/json", responseBody: "x".repeat(9000) }) + "\n";
+    const body = (network_log) => ({ descriptions: ["List the items."], initial_url: "http://127.0.0.1:9/", params: {}, network_log });
+    const most = 32 * 1024 * 1024;
+    const room = most - Buffer.byteLength(JSON.stringify({ json: body("") }));
+    const lines = line.repeat(Math.floor(room / (JSON.stringify(line).length - 2)));
+    const log = lines + " ".repeat(room - (JSON.stringify(lines).length - 2));
+    assert.equal(Buffer.byteLength(JSON.stringify({ json: body(log) })), most);
+
+    const build = await notBuilt(s.tenant, body(log));
+    assert.equal(build.error, "I have seen enough.");
+    assert.deepEqual(s.model.faults, []);
+    const [{ body: told }] = s.model.requests;
+    assert.match(JSON.stringify(told.messages), /more from number \d+ on: read_log/);
+    assert.ok(JSON.stringify(told).length < 100_000, "the log was not shortened");
+
+    const { message } = await s.tenant.fails("workflows/build", body(`${log} `), "PAYLOAD_TOO_LARGE");
+    assert.match(message, /32 MiB/);
 });
 
 test("without a model: a log of actions is enough, and without one the settings are named", async (t) => {

@@ -8,6 +8,7 @@
  * A script is a list of turns, or a function of the request that gives the next one. A turn is
  *
  *   { text?, calls?: [{ tool, input }] }      what the model says; `calls` may be one object
+ *   { calls: [{ tool, id: "1" }] }            a call with this id, where ids differ as a rule
  *   { calls: [{ tool, raw: "{not json" }] }   a call whose arguments are not JSON (OpenAI sends them as
  *                                             text; Anthropic's API cannot, and sends a string as input)
  *   { fail: "429", after: 1 }                 429 with Retry-After, 529 or 500; the turn after it is played
@@ -194,9 +195,9 @@ function encode(provider, body, { text, calls = [] }, newId) {
             model: body.model,
             content: [
                 ...(text ? [{ type: "text", text }] : []),
-                ...said.map(({ tool, input: given, raw }) => ({
+                ...said.map(({ tool, input: given, raw, id }) => ({
                     type: "tool_use",
-                    id: `toolu_${newId()}`,
+                    id: id ?? `toolu_${newId()}`,
                     name: tool,
                     input: raw ?? given ?? {},
                 })),
@@ -211,8 +212,8 @@ function encode(provider, body, { text, calls = [] }, newId) {
             },
         };
     }
-    const toolCalls = said.map(({ tool, input: given, raw }) => ({
-        id: newId(),
+    const toolCalls = said.map(({ tool, input: given, raw, id }) => ({
+        id: id ?? newId(),
         type: "function",
         function: { name: tool, arguments: raw ?? JSON.stringify(given ?? {}) },
     }));

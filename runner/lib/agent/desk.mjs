@@ -207,7 +207,7 @@ export class Desk {
                     shownAddress(frame?.url() ?? "no page"),
             );
         }
-        await locator.fill(value, options);
+        await handle.fill(value, options); /* in this document, wherever the page goes meanwhile */
         this.#filled.push(locator);
     }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Logs of actions and requests as a client recorded them, in one form: whatever the client's age,
-// and whether they came as an array or as JSON lines. What names a file on somebody's disk is
-// dropped, and what looks like a secret is masked: people type passwords while they are recorded.
+// and whether they came as an array or as JSON lines. What looks like a secret is masked: people type
+// passwords while they are recorded.
 
 const ENTRIES_MOST = 20_000;
 const VALUE_MOST = 4_000;
@@ -142,97 +142,9 @@ export function isSecretField(words) {
     return SECRET_WORDS.test(words);
 }
 
-// ---- for a model's eyes ----
+// ---- secrets in texts ----
 
-const SHOWN_ACTIONS = 200;
-const SHOWN_REQUESTS = 80;
-const BODY_SHOWN = 800;
 const MASK = "[masked]";
-
-/** The actions as lines. */
-export function actionsForModel(log) {
-    const all = actionsOf(log);
-    const lines = all.slice(-SHOWN_ACTIONS).map((action, i) => {
-        const value =
-            action.value === null
-                ? ""
-                : ` = ${action.secret ? MASK : JSON.stringify(maskText(short(action.value, 200)))}`;
-        return (
-            `${i + 1} ${action.source} ${action.action}` +
-            (action.url === null ? "" : ` ${maskAddress(action.url)}`) +
-            (action.ways.length === 0 ? "" : ` on ${action.ways.slice(0, 3).join(" | ")}`) +
-            value +
-            (action.nearby === null ? "" : ` near ${JSON.stringify(short(action.nearby, 80))}`) +
-            (action.success ? "" : " (failed)")
-        );
-    });
-
-    if (all.length > SHOWN_ACTIONS)
-        lines.unshift(`(${all.length - SHOWN_ACTIONS} earlier actions left out)`);
-    return lines.join("\n");
-}
-
-const NOISE =
-    /\.(png|jpe?g|gif|webp|svg|ico|css|js|mjs|woff2?|ttf|mp4|map)(\?|$)|google-analytics|googletagmanager|doubleclick|segment\.io|sentry|hotjar|facebook\.com\/tr/i;
-const DATA_TYPE = /json|xml|csv|graphql|x-www-form|text\/(html|plain)/i;
-
-/** The requests that carry data, each address shape once, with the beginning of its bodies. */
-export function requestsForModel(log) {
-    const seen = new Map();
-
-    for (const entry of entriesOf(log)) {
-        const url = text(entry.url, VALUE_MOST);
-        const method = text(entry.method, 12) ?? "GET";
-        if (url === null || NOISE.test(url) || !/^https?:/i.test(url)) continue;
-        const media = text(entry.contentType, 100) ?? "";
-        if (media !== "" && !DATA_TYPE.test(media) && method === "GET") continue;
-        if (["image", "font", "stylesheet", "script", "media"].includes(entry.resourceType))
-            continue;
-
-        const shape = `${method} ${url.replace(/[?#].*$/, "").replace(/\/\d+(?=\/|$)/g, "/N")}`;
-        const known = seen.get(shape);
-        if (known !== undefined) known.times++;
-        else if (seen.size < SHOWN_REQUESTS * 4)
-            seen.set(shape, { times: 1, method, url, media, entry });
-    }
-
-    const all = [...seen.values()].sort((a, b) => weight(b) - weight(a)).slice(0, SHOWN_REQUESTS);
-    return all.map(describeRequest).join("\n");
-}
-
-/* What an API answers is worth most. */
-function weight({ media, method }) {
-    return (
-        (/json|graphql|csv/i.test(media) ? 4 : 0) +
-        (method === "GET" ? 0 : 2) +
-        (/html/i.test(media) ? 0 : 1)
-    );
-}
-
-function describeRequest({ times, method, url, media, entry }) {
-    const sent = preview(entry.requestBodyPreview ?? entry.requestBody ?? entry.postData);
-    const got = /html/i.test(media)
-        ? null
-        : preview(entry.responseBodyPreview ?? entry.responseBody);
-
-    return (
-        `${method} ${entry.status ?? text(entry.errorText, 80) ?? "no answer"} ${media} ${maskAddress(url)}` +
-        (times > 1 ? ` (${times} times)` : "") +
-        (sent === null ? "" : `\n  sent: ${sent}`) +
-        (got === null ? "" : `\n  got: ${got}`)
-    );
-}
-
-function preview(body) {
-    if (body === undefined || body === null || body === "") return null;
-    const shown = typeof body === "string" ? body : JSON.stringify(body);
-    return short(maskText(shown.slice(0, BODY_SHOWN * 4)).replace(/\s+/g, " "), BODY_SHOWN);
-}
-
-function short(value, most) {
-    const shown = typeof value === "string" ? value : JSON.stringify(value);
-    return shown.length <= most ? shown : `${shown.slice(0, most)}…`;
-}
 
 const SECRET_NAME =
     "[\\w.-]*(?:passw|pwd|secret|token|api_?-?key|authorization|session|otp|csrf|xsrf|signature|credential)[\\w.-]*";
@@ -251,5 +163,5 @@ export function maskText(words) {
 }
 
 export function maskAddress(address) {
-    return maskText(short(address.replace(/^(https?:\/\/)[^/@]*@/i, "$1"), 500));
+    return maskText(address.replace(/^(https?:\/\/)[^/@]*@/i, "$1")).slice(0, 500);
 }

@@ -32,17 +32,21 @@ export function credentialOf(credentials, name) {
 }
 
 /**
- * Whether two addresses belong to one site: the same host, one below the other, or both below one
- * registered name. Without a list of public suffixes that last part is a guess, and a careful one.
+ * Whether a page belongs to a site that is named by an address: it is on the same host, or on one below
+ * it, and no less encrypted; "www." in the address's host does not count. Which names above a host are one owner's, and which are
+ * handed out to anybody, only a list of public suffixes knows.
+ * @param {string} site the address that names it
+ * @param {string} page
  */
-export function sameSite(one, other) {
-    const [a, b] = [hostOf(one), hostOf(other)];
+export function sameSite(site, page) {
+    const [named, host] = [hostOf(site), hostOf(page)];
 
-    if (a === null || b === null) return false;
-    if (a === b) return true;
-    if (isIP(a) !== 0 || isIP(b) !== 0) return false;
-    if (!a.includes(".") || !b.includes(".")) return false;
-    return a.endsWith(`.${b}`) || b.endsWith(`.${a}`) || registered(a) === registered(b);
+    if (named === null || host === null) return false;
+    if (/^https:/i.test(site) && !/^https:/i.test(page)) return false;
+    if (named === host) return true;
+    if (isIP(named) !== 0 || isIP(host) !== 0) return false;
+    const top = named.replace(/^www\./, "");
+    return top.includes(".") && (host === top || host.endsWith(`.${top}`));
 }
 
 function hostOf(address) {
@@ -52,11 +56,4 @@ function hostOf(address) {
     } catch {
         return null;
     }
-}
-
-/* Two labels, and three below the likes of co.uk and com.br. */
-function registered(host) {
-    const labels = host.split(".");
-    const shared = labels.at(-1).length === 2 && (labels.at(-2) ?? "").length <= 3;
-    return labels.slice(shared ? -3 : -2).join(".");
 }

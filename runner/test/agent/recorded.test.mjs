@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Recorded logs in all their forms, and what of them a model gets to see.
+// Recorded logs in all their forms.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-    actionsForModel,
     actionsOf,
     entriesOf,
     maskText,
-    requestsForModel,
 } from "../../lib/agent/recorded.mjs";
 import { wayOf } from "../../lib/agent/compose/locator.mjs";
 import { Inputs, schemaOf } from "../../lib/agent/compose/inputs.mjs";
@@ -44,55 +42,6 @@ test("an action of any age has one form", () => {
         actionsOf([{ action: "goto", url: "http://a.test/", error: "no" }])[0].success,
         false,
     );
-});
-
-test("a model sees actions without what was typed into secret fields", () => {
-    const shown = actionsForModel([
-        { action: "fill", selector: "#password", value: "hush", source: "user", success: true },
-        { action: "fill", selector: "#city", value: "Rome", source: "user", success: true },
-        { action: "goto", url: "http://a.test/?token=abc123", source: "agent", success: true },
-    ]);
-    assert.doesNotMatch(shown, /hush|abc123/);
-    assert.match(shown, /2 user fill on #city = "Rome"/);
-});
-
-test("a model sees the requests that carry data, each shape once, shortened and masked", () => {
-    const shown = requestsForModel([
-        { method: "GET", url: "http://a.test/logo.png", status: 200, contentType: "image/png" },
-        {
-            method: "GET",
-            url: "http://a.test/",
-            status: 200,
-            contentType: "text/html",
-            responseBody: "<p>",
-        },
-        {
-            method: "GET",
-            url: "http://a.test/api/items/1?x=1",
-            status: 200,
-            contentType: "application/json",
-            responseBodyPreview: '{"name":"Lamp","access_token":"s3cr3t"}',
-            responseBodyPath: "/home/someone/raw/1.json",
-        },
-        {
-            method: "GET",
-            url: "http://a.test/api/items/2",
-            status: 200,
-            contentType: "application/json",
-        },
-        {
-            method: "POST",
-            url: "http://a.test/login",
-            status: 302,
-            contentType: null,
-            postData: "user=a&password=s3cr3t",
-        },
-    ]);
-    const lines = shown.split("\n");
-    assert.equal(lines[0], "GET 200 application/json http://a.test/api/items/1?x=1 (2 times)");
-    assert.equal(lines[1], '  got: {"name":"Lamp","access_token":"[masked]"}');
-    assert.match(shown, /sent: user=a&password=\[masked\]/);
-    assert.doesNotMatch(shown, /logo|s3cr3t|someone/);
 });
 
 test("what is named or shaped like a secret is masked", () => {
@@ -157,6 +106,12 @@ test("a schema follows from an example", () => {
 
 test("one site is a host, what is below it, and its neighbours below one name", () => {
     assert.ok(sameSite("https://www.shop.example/a", "https://login.shop.example/"));
+    assert.ok(sameSite("https://shop.example/a", "https://www.shop.example/"));
+    assert.ok(!sameSite("https://login.shop.example/", "https://www.shop.example/"));
+    assert.ok(!sameSite("https://victim.pages.example/", "https://evil.pages.example/"));
+    assert.ok(!sameSite("https://victim.pages.example/", "https://pages.example/"));
+    assert.ok(!sameSite("https://shop.example/", "http://shop.example/"));
+    assert.ok(sameSite("http://shop.example/", "https://shop.example/"));
     assert.ok(sameSite("http://127.0.0.1:80/", "http://127.0.0.1:81/"));
     assert.ok(!sameSite("https://a.co.uk/", "https://b.co.uk/"));
     assert.ok(!sameSite("http://127.0.0.1/", "http://127.0.0.2/"));
