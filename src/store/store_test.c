@@ -132,7 +132,7 @@ static void held(void *arg, int r, const struct err *e)
 
 static int add_one(struct db *db, void *arg, struct err *e)
 {
-    static const char *const names[] = { "before", "large", "after" };
+    static char names[][8] = { "before", "large", "after" };
     static const struct stmt FULL = { "test.full", "PRAGMA max_page_count = 1" };
     static const struct stmt LARGE = { "test.large",
                                        "INSERT INTO tenant (id, name, created_at)"
@@ -141,7 +141,7 @@ static int add_one(struct db *db, void *arg, struct err *e)
     int which = g->n++;
 
     if (which != 1)
-        return add(db, (void *)(uintptr_t)names[which], e);
+        return add(db, names[which], e);
     struct rows *r = db_query(db, &FULL); /* as many pages as there are now */
     assert_int_equal(rows_next(r, e), 1);
     rows_free(r);
