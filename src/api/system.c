@@ -28,23 +28,25 @@ static int count(struct db *db, void *arg, struct err *e)
     return job_count_open(db, &c->queued, &c->running, e);
 }
 
-/* Ready: the store answers, and the server is not on its way out. */
+/* Ready: the store answers and takes changes, and the server is not on its way out. */
 static void readiness(struct api *a, struct http_req *r)
 {
     scoped(err_clear) struct err e = { 0 };
     struct counts counts = { 0 };
     bool draining = atomic_load(&a->draining);
     bool stored = store_read(a->with.store, count, &counts, &e) == 0;
+    bool writable = store_writable(a->with.store);
     struct engine_state state = engine_state(a->with.engine);
     scoped(json_decref) json_t *out =
         json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:i}", "status",
-                  draining ? "draining"
-                  : stored ? "ready"
-                           : "store unavailable",
+                  draining    ? "draining"
+                  : !stored   ? "store unavailable"
+                  : !writable ? "disk failed: restart the server"
+                              : "ready",
                   "version", IMPRESARIO_VERSION, "sandbox", a->with.sandbox, "network",
                   a->with.network, "slots", state.slots, "busy", state.busy, "warm", state.ready);
 
-    reply(r, draining || !stored ? 503 : 200, "application/json", json_print(out));
+    reply(r, draining || !stored || !writable ? 503 : 200, "application/json", json_print(out));
 }
 
 static void metric(struct buf *out, const char *name, const char *kind, const char *help,

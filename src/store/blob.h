@@ -35,7 +35,7 @@ must_use int blob_open(struct blobs *b, const char *key, struct err *e);
 /* Gone, also when it was not there. */
 void blob_delete(struct blobs *b, const char *key);
 
-/* Bytes free for others on the disk, and of how many. */
-must_use int blobs_space(struct blobs *b, uint64_t *free_bytes, uint64_t *all_bytes, struct err *e);
+/* ERR_UNAVAILABLE while less than the reserve is free (bounds.h): what is there must go on working. */
+must_use int blobs_check_space(struct blobs *b, struct err *e);
 
 #endif

@@ -5,13 +5,15 @@
  * them all: a caller alone waits for one commit, 64 callers share it.
  *
  * A commit that fails leaves us without knowledge of what is on disk (PostgreSQL's lesson of 2018),
- * so after an I/O error no further write is tried: reads go on, writes are refused, and the operator
- * restarts the server, which recovers from the log. A full disk is not such a case.
+ * so after an I/O error no further write is tried (disk_fail()): reads go on, writes are refused, and
+ * the operator restarts the server, which recovers from the log. A full disk is not such a case.
+ *
+ * SQLite undoes a whole transaction by itself when it meets some faults in the middle. Whoever is in
+ * the group then fails, also those before, and none of those after is run outside of one.
  */
 #include "store/store.h"
 
 #include "base/buf.h"
-#include "base/log.h"
 #include "store/store_private.h"
 
 #include <pthread.h>
@@ -51,7 +53,6 @@ struct store {
     pthread_cond_t work;
     struct call *first, **last;
     bool stopping;
-    bool broken; /* a commit failed: nothing is written any more */
     struct reader *idle_readers;
 };
 
@@ -115,6 +116,11 @@ void store_close(struct store *s)
 const struct env *store_env(const struct store *s)
 {
     return s->env;
+}
+
+bool store_writable(const struct store *s)
+{
+    return !atomic_load(&s->env->disk->failed);
 }
 
 msec_t store_now(const struct store *s)
@@ -201,20 +207,17 @@ static void run_group(struct store *s, struct db *db, struct call *group)
     scoped(err_clear) struct err why = { 0 };
     bool kept = false;
 
-    if (s->broken) {
-        err_set(&why, ERR_UNAVAILABLE,
-                "the disk failed while writing; the server must be restarted before it accepts "
-                "changes again");
-    } else if (db_begin(db, &why) == 0) {
-        for (struct call *c = group; c; c = c->next)
+    if (disk_check(s->env->disk, &why) == 0 && db_begin(db, &why) == 0) {
+        const struct call *at = NULL;
+        for (struct call *c = group; c && db_in_transaction(db); at = c, c = c->next)
             run_one(db, c);
-        if (db_commit(db, &why) == 0) {
+        if (!db_in_transaction(db)) {
+            err_set(&why, at->err.code, "%s", at->err.msg);
+            db_rollback(db);
+        } else if (db_commit(db, &why) == 0) {
             kept = true;
         } else if (why.code == ERR_IO) {
-            log_event(LOG_ERROR, "store.broken", F_TEXT("error", why.msg));
-            pthread_mutex_lock(&s->lock);
-            s->broken = true;
-            pthread_mutex_unlock(&s->lock);
+            disk_fail(s->env->disk, why.msg);
         }
     }
     if (!kept)

@@ -33,6 +33,9 @@ typedef int (*store_fn)(struct db *db, void *arg, struct err *e);
 /* Called once the transaction is on disk (r == 0) or undone (r == -1, with the fault). */
 typedef void (*store_done)(void *arg, int r, const struct err *e);
 
+/* False once the disk failed to keep something: reads go on, writes are refused until a restart. */
+bool store_writable(const struct store *s);
+
 /* Runs fn on the writer thread and returns when it is durable. Any thread but the writer's. */
 must_use int store_write(struct store *s, store_fn fn, void *arg, struct err *e);
 /* The same without waiting; done runs on the writer thread. */

@@ -16,6 +16,9 @@ int db_begin(struct db *db, struct err *e);
 int db_commit(struct db *db, struct err *e); /* ERR_IO: its outcome is unknown */
 void db_rollback(struct db *db);
 
+/* False when SQLite has undone the transaction by itself, after a fault. */
+bool db_in_transaction(const struct db *db);
+
 int db_savepoint(struct db *db, struct err *e);
 int db_keep(struct db *db, struct err *e);
 void db_undo(struct db *db); /* also forgets the topics named since the savepoint */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/blob.h"
 #include "store/store.h"
+#include "store/store_private.h"
 
 #include "base/buf.h"
 
@@ -159,6 +160,7 @@ static void a_blob_is_kept_whole_or_not_at_all(void **state)
         if (r == 0)
             r = blob_keep(blob, "deployments/x/source.tar.gz", &e);
         disk.nth = 0;
+        disk.disk.failed = false; /* as after a restart */
         assert_true(nth < 20);
     }
     char text[8] = "";
@@ -170,6 +172,57 @@ static void a_blob_is_kept_whole_or_not_at_all(void **state)
     assert_int_equal(e.code, ERR_NOT_FOUND);
 }
 
+static void a_failed_sync_ends_all_writing(void **state)
+{
+    struct world *w = *state;
+    struct disk_faulty disk;
+    const struct env env = { &clock_real, &rng_real, &disk.disk };
+    scoped(err_clear) struct err e = { 0 };
+    scoped(store_close) struct store *store = NULL;
+    scoped(blobs_close) struct blobs *blobs = NULL;
+    struct blob *blob = NULL;
+    char first[] = "first", second[] = "second";
+    int64_t n = 0;
+
+    disk_faulty_init(&disk);
+    store_close(take(w->store));
+    assert_int_equal(store_open(&env, w->dir, &store, &e), 0);
+    assert_int_equal(blobs_open(&env, w->dir, &blobs, &e), 0);
+    assert_int_equal(store_write(store, add, first, &e), 0);
+    assert_int_equal(blob_new(blobs, &blob, &e), 0);
+    disk.nth = 1;
+    assert_int_equal(blob_keep(blob, "deployments/x/source.tar.gz", &e), -1);
+    assert_int_equal(e.code, ERR_IO);
+    err_clear(&e);
+
+    assert_false(store_writable(store)); /* though the disk would say yes again */
+    assert_int_equal(store_write(store, add, second, &e), -1);
+    assert_int_equal(e.code, ERR_UNAVAILABLE);
+    err_clear(&e);
+    assert_int_equal(blob_new(blobs, &blob, &e), -1);
+    assert_int_equal(e.code, ERR_UNAVAILABLE);
+    assert_int_equal(store_read(store, count, &n, &e), 0);
+    assert_int_equal(n, 1);
+}
+
+static void a_newer_store_is_refused(void **state)
+{
+    struct world *w = *state;
+    scoped(err_clear) struct err e = { 0 };
+    scoped(mem_free) char *path = mem_format("%s/impresario.db", w->dir);
+    struct db *db = NULL;
+
+    store_close(take(w->store));
+    assert_int_equal(db_open(&env_real, path, false, &db, &e), 0);
+    static const struct stmt NEWER = { "test.newer", "PRAGMA user_version = 1000" };
+    assert_int_equal(db_run(db, &e, &NEWER), 0);
+    db_close(db);
+    assert_int_equal(store_open(&env_real, w->dir, &w->store, &e), -1);
+    assert_int_equal(e.code, ERR_PRECONDITION);
+    assert_non_null(strstr(e.msg, "schema 1000"));
+    assert_non_null(strstr(e.msg, "newer version"));
+}
+
 int main(void)
 {
     const struct CMUnitTest promises[] = {
@@ -179,6 +232,8 @@ int main(void)
                                         close_world),
         cmocka_unit_test_setup_teardown(a_blob_is_kept_whole_or_not_at_all, open_world,
                                         close_world),
+        cmocka_unit_test_setup_teardown(a_failed_sync_ends_all_writing, open_world, close_world),
+        cmocka_unit_test_setup_teardown(a_newer_store_is_refused, open_world, close_world),
     };
     return cmocka_run_group_tests_name("store", promises, NULL, NULL);
 }
