@@ -58,9 +58,13 @@ static int open_data(struct server *s, struct err *e)
 {
     const char *data = s->settings.data;
     scoped(mem_free) char *lock = mem_format("%s/lock", data);
+    scoped(mem_free) char *above = mem_format("%s/..", data);
 
     if (mkdir(data, 0700) < 0 && errno != EEXIST)
         return err_set_errno(e, ERR_IO, errno, "make the data directory %s", data);
+    /* Also when a killed server made it; a parent that we may not read was there before us. */
+    if (disk_sync_dir(&disk_real, above) < 0 && errno != EACCES)
+        return err_set_errno(e, ERR_IO, errno, "make the data directory %s durable", data);
     if (chmod(data, 0700) < 0) /* secrets of tenants are in it */
         return err_set_errno(e, ERR_IO, errno, "keep others out of the data directory %s", data);
     s->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

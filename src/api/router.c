@@ -290,7 +290,8 @@ static int check_head(struct request *r, struct err *e)
         return err_set(e, ERR_NOT_IMPLEMENTED,
                        "This server does not implement %s yet, which is part of the API",
                        r->entry->path);
-    if (check_type(r, e) < 0)
+    if (check_type(r, e) < 0 ||
+        (r->entry->route->kind >= ROUTE_CREATE && blobs_check_space(r->api->with.blobs, e) < 0))
         return -1;
     if (key && (strlen(key) < 1 || strlen(key) > 255))
         return err_set(e, ERR_INPUT, "An Idempotency-Key has 1 to 255 characters, not %zu",

@@ -37,9 +37,10 @@ static void readiness(struct api *a, struct http_req *r)
     struct engine_state state = engine_state(a->with.engine);
     scoped(json_decref) json_t *out =
         json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:i}", "status",
-                  draining ? "draining"
-                  : stored ? "ready"
-                           : "store unavailable",
+                  draining                    ? "draining"
+                  : stored                    ? "ready"
+                  : e.code == ERR_UNAVAILABLE ? "disk failed: restart the server"
+                                              : "store unavailable",
                   "version", IMPRESARIO_VERSION, "sandbox", a->with.sandbox, "network",
                   a->with.network, "slots", state.slots, "busy", state.busy, "warm", state.ready);
 

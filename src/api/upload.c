@@ -10,24 +10,6 @@
 
 #include <stdio.h>
 
-/* A disk with less than this share, or these bytes, free takes no more uploads: what is there must
- * go on working. */
-enum { FREE_SHARE = 20, FREE_LEAST_MIB = 64 };
-
-static int check_space(struct request *r, struct err *e)
-{
-    uint64_t free_bytes, all_bytes;
-
-    if (blobs_space(r->api->with.blobs, &free_bytes, &all_bytes, e) < 0)
-        return -1;
-    if (free_bytes < (uint64_t)FREE_LEAST_MIB << 20 ||
-        (free_bytes < all_bytes / FREE_SHARE && free_bytes < (uint64_t)1 << 30))
-        return err_set(e, ERR_UNAVAILABLE,
-                       "The disk of the server is almost full: uploads are refused until its "
-                       "operator makes room");
-    return 0;
-}
-
 /* Before the body is read, so that nobody sends it all to be refused; create() asks again. */
 static int check_queue(struct db *db, void *arg, struct err *e)
 {
@@ -40,7 +22,7 @@ int upload_begin(struct request *r)
 {
     scoped(err_clear) struct err e = { 0 };
 
-    if (check_space(r, &e) < 0 || store_read(r->api->with.store, check_queue, r, &e) < 0 ||
+    if (store_read(r->api->with.store, check_queue, r, &e) < 0 ||
         blob_new(r->api->with.blobs, &r->blob, &e) < 0) {
         request_fail(r, &e);
         return -1;

@@ -64,6 +64,12 @@ enum {
     LIMIT_NAME = 200,         /* a workflow's name, characters */
     LIMIT_WAIT_SECONDS = 60,  /* Node's fetch gives up after 300 s */
     LIMIT_CREDENTIAL = 65536, /* a credential's value, bytes */
+
+    /* A disk with less than a twentieth free takes nothing new, so that what is there can go on
+     * working. A large one has room enough at 1 GiB, a small one still needs 64 MiB. */
+    DISK_RESERVE_SHARE = 20,
+    DISK_RESERVE_MOST = 1024 * 1024 * 1024,
+    DISK_RESERVE_LEAST = 64 * 1024 * 1024,
 };
 
 #endif

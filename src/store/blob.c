@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/blob.h"
 
+#include "base/bounds.h"
 #include "base/id.h"
 
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@ struct blobs {
     const struct env *env;
     char *root;
     char *temp;
+    pthread_mutex_t folders; /* held while one is made: who finds it there may count on it */
 };
 
 struct blob {
@@ -23,10 +26,12 @@ struct blob {
     int fd;
 };
 
-static int make_dir(const char *path, struct err *e)
+static int make_dir(struct disk *disk, const char *path, const char *above, struct err *e)
 {
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
         return err_set_errno(e, ERR_IO, errno, "make the folder %s", path);
+    if (disk_sync_dir(disk, above) < 0) /* also when a killed server made it */
+        return err_set_errno(e, ERR_IO, errno, "make the folder %s durable", path);
     return 0;
 }
 
@@ -50,11 +55,11 @@ int blobs_open(const struct env *env, const char *data_dir, struct blobs **out, 
     scoped(mem_free) char *root = mem_format("%s/blobs", data_dir);
     scoped(mem_free) char *temp = mem_format("%s/blobs/temp", data_dir);
 
-    if (make_dir(root, e) < 0 || make_dir(temp, e) < 0)
+    if (make_dir(env->disk, root, data_dir, e) < 0 || make_dir(env->disk, temp, root, e) < 0)
         return -1;
     empty_dir(temp);
     struct blobs *b = mem_new(sizeof *b);
-    *b = (struct blobs){ env, take(root), take(temp) };
+    *b = (struct blobs){ env, take(root), take(temp), PTHREAD_MUTEX_INITIALIZER };
     *out = b;
     return 0;
 }
@@ -63,6 +68,7 @@ void blobs_close(struct blobs *b)
 {
     if (!b)
         return;
+    pthread_mutex_destroy(&b->folders);
     mem_free(b->root);
     mem_free(b->temp);
     mem_free(b);
@@ -73,6 +79,9 @@ int blob_new(struct blobs *b, struct blob **out, struct err *e)
     struct disk *disk = b->env->disk;
     struct id id = id_new(b->env);
     scoped(mem_free) char *path = mem_format("%s/%s", b->temp, id.text);
+
+    if (disk_check(disk, e) < 0)
+        return -1;
     int fd = disk->open(disk, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
 
     if (fd < 0)
@@ -101,13 +110,6 @@ void blob_free(struct blob *blob)
     mem_free(blob);
 }
 
-static int sync_dir(struct disk *disk, const char *path)
-{
-    scoped(fd_close) int fd = disk->open(disk, path, O_RDONLY | O_DIRECTORY, 0);
-
-    return fd < 0 ? -1 : disk->sync(disk, fd);
-}
-
 /* Makes the folders above `path`; each that is new is synced into the one above it. */
 static int make_parents(struct disk *disk, char *path, size_t root)
 {
@@ -121,7 +123,7 @@ static int make_parents(struct disk *disk, char *path, size_t root)
         if (made == 0) {
             char *above = strrchr(path, '/');
             *above = '\0';
-            int synced = sync_dir(disk, path);
+            int synced = disk_sync_dir(disk, path);
             *above = '/';
             if (synced < 0) {
                 *at = '/';
@@ -131,6 +133,14 @@ static int make_parents(struct disk *disk, char *path, size_t root)
         *at = '/';
     }
     return 0;
+}
+
+static int make_folders(struct blobs *b, char *path)
+{
+    pthread_mutex_lock(&b->folders);
+    int r = make_parents(b->env->disk, path, strlen(b->root));
+    pthread_mutex_unlock(&b->folders);
+    return r;
 }
 
 static char *key_path(const struct blobs *b, const char *key)
@@ -145,13 +155,13 @@ int blob_keep(struct blob *taken, const char *key, struct err *e)
     struct disk *disk = blob->blobs->env->disk;
     scoped(mem_free) char *path = key_path(blob->blobs, key);
 
-    if (disk->sync(disk, blob->fd) < 0 || make_parents(disk, path, strlen(blob->blobs->root)) < 0 ||
+    if (disk_sync(disk, blob->fd) < 0 || make_folders(blob->blobs, path) < 0 ||
         disk->rename(disk, blob->path, path) < 0)
         return err_set_errno(e, errno == ENOSPC ? ERR_UNAVAILABLE : ERR_IO, errno,
                              "make a file durable");
     mem_free(take(blob->path));
     *strrchr(path, '/') = '\0';
-    if (sync_dir(disk, path) < 0)
+    if (disk_sync_dir(disk, path) < 0)
         return err_set_errno(e, ERR_IO, errno, "make a folder durable");
     return 0;
 }
@@ -231,13 +241,16 @@ int blobs_each_old(struct blobs *b, msec_t before, void (*old)(void *arg, const 
     return 0;
 }
 
-int blobs_space(struct blobs *b, uint64_t *free_bytes, uint64_t *all_bytes, struct err *e)
+int blobs_check_space(struct blobs *b, struct err *e)
 {
     struct statvfs fs;
 
     if (statvfs(b->root, &fs) < 0)
         return err_set_errno(e, ERR_IO, errno, "ask for the free space of %s", b->root);
-    *free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-    *all_bytes = (uint64_t)fs.f_blocks * fs.f_frsize;
+    uint64_t left = (uint64_t)fs.f_bavail * fs.f_frsize, all = (uint64_t)fs.f_blocks * fs.f_frsize;
+    if (left < DISK_RESERVE_LEAST || (left < all / DISK_RESERVE_SHARE && left < DISK_RESERVE_MOST))
+        return err_set(e, ERR_UNAVAILABLE,
+                       "The disk of the server is almost full: nothing new is accepted until its "
+                       "operator makes room");
     return 0;
 }

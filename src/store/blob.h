@@ -43,7 +43,7 @@ void blob_delete(struct blobs *b, const char *key);
 must_use int blobs_each_old(struct blobs *b, msec_t before, void (*old)(void *arg, const char *key),
                             void *arg, struct err *e);
 
-/* Bytes free for others on the disk, and of how many. */
-must_use int blobs_space(struct blobs *b, uint64_t *free_bytes, uint64_t *all_bytes, struct err *e);
+/* ERR_UNAVAILABLE while less than the reserve is free (bounds.h): what is there must go on working. */
+must_use int blobs_check_space(struct blobs *b, struct err *e);
 
 #endif

@@ -25,7 +25,7 @@ struct topic {
     struct topic *next;
 };
 
-enum { STATEMENT_BUCKETS = 64 };
+enum { STATEMENT_BUCKETS = 64, CHECKPOINT_PAGES = 1000 /* as SQLite does by itself: 4 MiB */ };
 
 struct db {
     const struct env *env;
@@ -63,6 +63,20 @@ static int exec(struct db *db, const char *sql, struct err *e)
     return r == SQLITE_OK ? 0 : fault(db, r, sql, e);
 }
 
+/* SQLite's own checkpoints forget how they went. One that the disk failed is as final as a commit; one
+ * that a reader or a full disk stopped is tried again after the next commit. */
+static int checkpoint(void *arg, sqlite3 *handle, const char *name, int pages)
+{
+    const struct db *db = arg;
+
+    if (pages >= CHECKPOINT_PAGES) {
+        int r = sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        if ((r & 0xff) == SQLITE_IOERR)
+            disk_fail(db->env->disk, "move the log into the store");
+    }
+    return SQLITE_OK;
+}
+
 int db_open(const struct env *env, const char *path, bool read_only, struct db **out, struct err *e)
 {
     struct db *db = mem_new(sizeof *db);
@@ -87,6 +101,8 @@ int db_open(const struct env *env, const char *path, bool read_only, struct db *
         db_close(db);
         return -1;
     }
+    if (!read_only)
+        (void)sqlite3_wal_hook(db->handle, checkpoint, db);
     *out = db;
     return 0;
 }

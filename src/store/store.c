@@ -5,13 +5,15 @@
  * them all: a caller alone waits for one commit, 64 callers share it.
  *
  * A commit that fails leaves us without knowledge of what is on disk (PostgreSQL's lesson of 2018),
- * so after an I/O error no further write is tried: reads go on, writes are refused, and the operator
- * restarts the server, which recovers from the log. A full disk is not such a case.
+ * so after an I/O error no further write is tried (disk_fail()): reads go on, writes are refused, and
+ * the operator restarts the server, which recovers from the log. A full disk is not such a case.
+ *
+ * SQLite undoes a whole transaction by itself when it meets some faults in the middle. Whoever is in
+ * the group then fails, also those before, and none of those after is run outside of one.
  */
 #include "store/store.h"
 
 #include "base/buf.h"
-#include "base/log.h"
 #include "store/store_private.h"
 
 #include <pthread.h>
@@ -51,7 +53,6 @@ struct store {
     pthread_cond_t work;
     struct call *first, **last;
     bool stopping;
-    bool broken; /* a commit failed: nothing is written any more */
     struct reader *idle_readers;
 };
 
@@ -210,30 +211,18 @@ static void fail_all(struct call *group, const struct err *why)
     }
 }
 
-static int refuse(struct err *e)
-{
-    return err_set(e, ERR_UNAVAILABLE,
-                   "the disk failed while writing; the server must be restarted before it accepts "
-                   "changes again");
-}
-
 static void run_group(struct store *s, struct db *db, struct call *group)
 {
     scoped(err_clear) struct err why = { 0 };
     bool kept = false;
 
-    if (s->broken) {
-        refuse(&why);
-    } else if (db_begin(db, &why) == 0) {
+    if (disk_check(s->env->disk, &why) == 0 && db_begin(db, &why) == 0) {
         if (run_all(db, group, &why) < 0) {
             db_rollback(db);
         } else if (db_commit(db, &why) == 0) {
             kept = true;
         } else if (why.code == ERR_IO) {
-            log_event(LOG_ERROR, "store.broken", F_TEXT("error", why.msg));
-            pthread_mutex_lock(&s->lock);
-            s->broken = true;
-            pthread_mutex_unlock(&s->lock);
+            disk_fail(s->env->disk, why.msg);
         }
     }
     if (!kept)
@@ -374,8 +363,5 @@ static int ask_epoch(struct db *db, void *arg, struct err *e)
 
 int store_check(struct store *s, struct err *e)
 {
-    pthread_mutex_lock(&s->lock);
-    bool broken = s->broken;
-    pthread_mutex_unlock(&s->lock);
-    return broken ? refuse(e) : store_read(s, ask_epoch, NULL, e);
+    return disk_check(s->env->disk, e) < 0 ? -1 : store_read(s, ask_epoch, NULL, e);
 }

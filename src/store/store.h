@@ -40,7 +40,8 @@ void store_submit(struct store *s, store_fn fn, store_done done, void *arg);
 /* Runs fn on this thread, on a connection that only reads, with one view of the data. */
 must_use int store_read(struct store *s, store_fn fn, void *arg, struct err *e);
 
-/* Whether it answers, and goes on to take writes. Any thread; cheap. */
+/* Whether it answers, and goes on to take writes: ERR_UNAVAILABLE once the disk failed to keep something.
+ * Any thread; cheap. */
 must_use int store_check(struct store *s, struct err *e);
 
 /* A topic names what changed ("job/<id>", "queue"); listeners hear of it after the commit, on the

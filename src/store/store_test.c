@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/blob.h"
 #include "store/store.h"
+#include "store/store_private.h"
 
 #include "base/buf.h"
 
@@ -205,22 +206,31 @@ static void after_a_disk_that_failed_nothing_is_written_until_a_restart(void **s
     struct world *w = *state;
     scoped(err_clear) struct err e = { 0 };
     char first[] = "first", lost[] = "lost", late[] = "late";
+    struct disk_faulty disk, mended;
+    const struct env env = { env_real.clock, env_real.rng, &disk.disk };
+    const struct env again = { env_real.clock, env_real.rng, &mended.disk };
 
+    disk_faulty_init(&disk);
+    disk_faulty_init(&mended);
+    store_close(take(w->store));
+    assert_int_equal(store_open(&env, w->dir, &w->store, &e), 0);
     (void)signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(store_write(w->store, add, first, &e), 0);
     assert_int_equal(store_check(w->store, &e), 0);
     assert_int_equal(write_with_files_of(4096, w, lost, &e), -1);
     assert_int_equal(e.code, ERR_IO);
+    err_clear(&e);
     assert_int_equal(store_write(w->store, add, late, &e), -1);
     assert_int_equal(e.code, ERR_UNAVAILABLE);
     assert_int_equal(store_check(w->store, &e), -1);
     assert_int_equal(tenants(w), 1); /* what is there can be read */
 
     store_close(take(w->store));
-    assert_int_equal(store_open(&env_real, w->dir, &w->store, &e), 0);
+    assert_int_equal(store_open(&again, w->dir, &w->store, &e), 0);
     assert_int_equal(store_check(w->store, &e), 0);
     assert_int_equal(store_write(w->store, add, late, &e), 0);
     assert_int_equal(tenants(w), 2);
+    store_close(take(w->store)); /* the disk of this scene ends with it */
 }
 
 static void *write_many(void *arg)
@@ -282,6 +292,7 @@ static void a_blob_is_kept_whole_or_not_at_all(void **state)
         if (r == 0)
             r = blob_keep(blob, "deployments/x/source.tar.gz", &e);
         disk.nth = 0;
+        disk.disk.failed = false; /* as after a restart */
         assert_true(nth < 20);
     }
     char text[8] = "";
@@ -291,6 +302,58 @@ static void a_blob_is_kept_whole_or_not_at_all(void **state)
     blob_delete(blobs, "deployments/x/source.tar.gz");
     assert_int_equal(blob_open(blobs, "deployments/x/source.tar.gz", &e), -1);
     assert_int_equal(e.code, ERR_NOT_FOUND);
+}
+
+static void a_failed_sync_ends_all_writing(void **state)
+{
+    struct world *w = *state;
+    struct disk_faulty disk;
+    const struct env env = { &clock_real, &rng_real, &disk.disk };
+    scoped(err_clear) struct err e = { 0 };
+    scoped(store_close) struct store *store = NULL;
+    scoped(blobs_close) struct blobs *blobs = NULL;
+    struct blob *blob = NULL;
+    char first[] = "first", second[] = "second";
+    int64_t n = 0;
+
+    disk_faulty_init(&disk);
+    store_close(take(w->store));
+    assert_int_equal(store_open(&env, w->dir, &store, &e), 0);
+    assert_int_equal(blobs_open(&env, w->dir, &blobs, &e), 0);
+    assert_int_equal(store_write(store, add, first, &e), 0);
+    assert_int_equal(blob_new(blobs, &blob, &e), 0);
+    disk.nth = 1;
+    assert_int_equal(blob_keep(blob, "deployments/x/source.tar.gz", &e), -1);
+    assert_int_equal(e.code, ERR_IO);
+    err_clear(&e);
+
+    assert_int_equal(store_check(store, &e), -1); /* though the disk would say yes again */
+    err_clear(&e);
+    assert_int_equal(store_write(store, add, second, &e), -1);
+    assert_int_equal(e.code, ERR_UNAVAILABLE);
+    err_clear(&e);
+    assert_int_equal(blob_new(blobs, &blob, &e), -1);
+    assert_int_equal(e.code, ERR_UNAVAILABLE);
+    assert_int_equal(store_read(store, count, &n, &e), 0);
+    assert_int_equal(n, 1);
+}
+
+static void a_newer_store_is_refused(void **state)
+{
+    struct world *w = *state;
+    scoped(err_clear) struct err e = { 0 };
+    scoped(mem_free) char *path = mem_format("%s/impresario.db", w->dir);
+    struct db *db = NULL;
+
+    store_close(take(w->store));
+    assert_int_equal(db_open(&env_real, path, false, &db, &e), 0);
+    static const struct stmt NEWER = { "test.newer", "PRAGMA user_version = 1000" };
+    assert_int_equal(db_run(db, &e, &NEWER), 0);
+    db_close(db);
+    assert_int_equal(store_open(&env_real, w->dir, &w->store, &e), -1);
+    assert_int_equal(e.code, ERR_PRECONDITION);
+    assert_non_null(strstr(e.msg, "schema 1000"));
+    assert_non_null(strstr(e.msg, "newer version"));
 }
 
 int main(void)
@@ -306,6 +369,8 @@ int main(void)
                                         close_world),
         cmocka_unit_test_setup_teardown(a_blob_is_kept_whole_or_not_at_all, open_world,
                                         close_world),
+        cmocka_unit_test_setup_teardown(a_failed_sync_ends_all_writing, open_world, close_world),
+        cmocka_unit_test_setup_teardown(a_newer_store_is_refused, open_world, close_world),
     };
     return cmocka_run_group_tests_name("store", promises, NULL, NULL);
 }
