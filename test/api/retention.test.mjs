@@ -35,7 +35,7 @@ test("a sweep removes the code of an old deployment, and leaves the workflows ru
         [old.source_path, ORPHAN, other.source_path, current.source_path].map((key) => existsSync(blob(key))),
         [false, false, true, true],
     );
-    const { source_path, bundle_path, ...rest } = await t.ok("deployments/get", { id: old.id });
+    const { source_path, bundle_path, ...rest } = await t.ok("deployments/sync", { id: old.id });
     assert.deepEqual([source_path, bundle_path], [null, null]);
     assert.deepEqual({ ...rest, source_path: old.source_path, bundle_path: old.bundle_path }, old);
     const listed = (await t.ok("deployments/list", {})).find(({ id }) => id === old.id);
