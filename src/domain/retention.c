@@ -19,12 +19,6 @@ static const struct rule {
     { AGE_LOG,
       { "retention.job_log", "DELETE FROM job_log WHERE id IN"
                              " (SELECT id FROM job_log WHERE at < $1 ORDER BY at LIMIT $2)" } },
-    /* What a person typed while it was recorded may be secret. */
-    { AGE_LOG,
-      { "retention.recorded",
-        "UPDATE ai_build SET network_log = NULL, action_log = NULL WHERE id IN"
-        " (SELECT id FROM ai_build WHERE (network_log IS NOT NULL OR action_log IS NOT NULL)"
-        " AND status IN ('ready', 'failed') AND updated_at < $1 LIMIT $2)" } },
     { AGE_DAY,
       { "retention.idempotency", "DELETE FROM idempotency WHERE created_at < $1 AND $2 > 0" } },
     { AGE_ARTIFACT,

@@ -2,7 +2,6 @@
 #include "engine/sweep.h"
 
 #include "base/tree.h"
-#include "domain/ai_build.h"
 #include "domain/deployment.h"
 #include "domain/job.h"
 #include "domain/key.h"
@@ -409,58 +408,6 @@ static void a_sweep_that_was_cut_off_is_finished_by_the_next(void **state)
     assert_false(blob_there(w, m.source) || blob_there(w, m.bundle));
 }
 
-static int record_step(struct world *w, struct db *db, struct err *e)
-{
-    scoped(json_decref) json_t *list = json_pack("[{}]");
-    scoped(json_decref) json_t *none = json_object();
-    const struct ai_build_spec spec = { .tenant = w->tenant.text,
-                                        .descriptions = list,
-                                        .initial_url = "http://example.com/",
-                                        .params = none,
-                                        .action_log = list,
-                                        .entry_point = "index.ts" };
-    struct id id;
-
-    return ai_build_create(db, &spec, &id, e);
-}
-
-static int give_up_step(struct world *w, struct db *db, struct err *e)
-{
-    static const struct stmt END = { "test.end", "UPDATE ai_build SET status = 'failed'" };
-
-    (void)w;
-    return db_run(db, e, &END) < 0 ? -1 : 0;
-}
-
-static int64_t kept_logs;
-
-static int count_logs_step(struct world *w, struct db *db, struct err *e)
-{
-    static const struct stmt COUNT = { "test.logs", "SELECT count(action_log) FROM ai_build" };
-    scoped(rows_free) struct rows *r = db_query(db, &COUNT);
-
-    (void)w;
-    if (rows_next(r, e) != 1)
-        return -1;
-    kept_logs = row_int(r, 0);
-    return 0;
-}
-
-static void what_was_recorded_for_an_ai_build_goes_after_its_end(void **state)
-{
-    struct world *w = *state;
-
-    act(w, record_step);
-    days_pass(w, 100);
-    (void)sweep(w, false);
-    act(w, count_logs_step);
-    assert_int_equal(kept_logs, 1);
-    act(w, give_up_step);
-    (void)sweep(w, false);
-    act(w, count_logs_step);
-    assert_int_equal(kept_logs, 0);
-}
-
 static int many_lines_step(struct world *w, struct db *db, struct err *e)
 {
     (void)w;
@@ -499,7 +446,6 @@ int main(void)
         TOLD(what_a_failed_job_left_goes_at_its_age),
         TOLD(a_file_without_a_row_goes_after_a_day),
         TOLD(a_sweep_that_was_cut_off_is_finished_by_the_next),
-        TOLD(what_was_recorded_for_an_ai_build_goes_after_its_end),
         TOLD(log_lines_go_in_parts),
     };
     return cmocka_run_group_tests_name("sweep", promises, NULL, NULL);
