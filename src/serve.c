@@ -9,6 +9,7 @@
 #include "serve.h"
 
 #include "api/api.h"
+#include "base/address.h"
 #include "base/log.h"
 #include "base/settings.h"
 #include "cli/cli.h"
@@ -22,15 +23,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define NPM_REGISTRY "https://registry.npmjs.org/" /* where npm goes by itself */
 
 struct server {
     struct settings settings;
     int lock; /* of the data directory */
     struct spawner *spawner;
-    struct egress *egress; /* NULL: jobs use the host's network */
+    struct egress *egress; /* NULL: jobs and installs use the host's network */
     struct store *store;
     struct blobs *blobs;
     struct sealer *sealer;
@@ -139,9 +143,16 @@ static int start_spawner(struct server *s, struct err *e)
 
 static int start_egress(struct server *s, struct err *e)
 {
+    const char *registry = s->settings.registry ? s->settings.registry : NPM_REGISTRY;
+    scoped(mem_free) char *address = address_of_url(registry);
+
+    if (!address)
+        return err_set(e, ERR_INPUT, "registry: \"%s\" has no host: write https://HOST[:PORT]/",
+                       registry);
     const struct egress_options options = {
         .allow = (const char *const *)s->settings.egress_allow.items,
         .n_allow = s->settings.egress_allow.n,
+        .registry = address,
         .spawner = s->spawner,
         .uid = (uid_t)s->settings.sandbox_uid + SPAWNER_SANDBOX_UIDS,
     };
@@ -192,7 +203,7 @@ static int look_at_walls(struct server *s)
 {
     scoped(mem_free) char *why = NULL;
 
-    s->level = probe_boxes(s->spawner, &why);
+    s->level = probe_boxes(s->spawner, s->egress != NULL, &why);
     if (strcmp(s->level, "full") != 0)
         log_event(LOG_WARN, "sandbox.level", F_TEXT("level", s->level), F_TEXT("why", why),
                   F_TEXT("remedy", "impresario doctor"));
@@ -254,6 +265,15 @@ static void raise_descriptors(void)
     }
 }
 
+/* The master key is in our memory: no other process of this user may read it, and no core dump. */
+static void keep_memory_private(void)
+{
+    const struct rlimit none = { 0 };
+
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    (void)setrlimit(RLIMIT_CORE, &none);
+}
+
 /* The signals that end us are blocked in all threads, and waited for in this one. */
 static void block_signals(sigset_t *ends)
 {
@@ -307,6 +327,7 @@ int serve_main(int argc, char **argv)
         return EXIT_USAGE;
     }
     setup_log(&s.settings);
+    keep_memory_private();
     raise_descriptors();
     block_signals(&ends);
     int r = run(&s, &ends, &e);

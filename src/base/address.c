@@ -61,6 +61,22 @@ bool text_is_url(const char *text)
     return isalnum((unsigned char)*rest) || *rest == '[';
 }
 
+char *address_of_url(const char *url)
+{
+    bool tls = strncmp(url, "https://", 8) == 0;
+
+    if (!text_is_url(url))
+        return NULL;
+    const char *start = url + (tls ? 8 : 7), *end = start + strcspn(start, "/?#\\");
+    const char *at = memrchr(start, '@', (size_t)(end - start));
+    scoped(mem_free) char *place =
+        mem_text_n(at ? at + 1 : start, (size_t)(end - (at ? at + 1 : start)));
+    scoped(mem_free) char *full = mem_format("%s:%s", place, tls ? "443" : "80");
+    bool has_port = text_is_address(place);
+
+    return has_port ? take(place) : text_is_address(full) ? take(full) : NULL;
+}
+
 bool text_is_one_of(const char *text, const char *choices)
 {
     size_t n = strlen(text);

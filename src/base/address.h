@@ -13,6 +13,9 @@ bool text_is_address(const char *text); /* host:port, 127.0.0.1:80, [::1]:80 */
 bool text_is_network(const char *text); /* 10.0.0.0/8, fd00::/8 */
 bool text_is_url(const char *text);     /* begins with http:// or https:// and a host */
 
+/* What a URL leads to, as host:port, for the caller to free; NULL: nothing that can be told. */
+char *address_of_url(const char *url);
+
 /* Whether `text` is one of the choices in "a|b|c". */
 bool text_is_one_of(const char *text, const char *choices);
 

@@ -234,9 +234,34 @@ static void the_table_has_each_row_once(void **state)
     free(text);
 }
 
+static void a_url_leads_to_a_host_and_a_port(void **state)
+{
+    static const char *const rows[][2] = {
+        { "https://registry.npmjs.org/", "registry.npmjs.org:443" },
+        { "http://registry.test", "registry.test:80" },
+        { "http://127.0.0.1:4873/npm/", "127.0.0.1:4873" },
+        { "http://[::1]:4873", "[::1]:4873" },
+        { "https://[fd00::1]/a:1", "[fd00::1]:443" },
+        { "https://me:secret@npm.test:8443/?a@b", "npm.test:8443" },
+        { "https://npm.test#@evil.test", "npm.test:443" },
+        { "https://npm.test\\@evil.test/", "npm.test:443" },
+        { "https://npm.test:99999/", NULL },
+        { "https://npm test/", NULL },
+        { "ftp://npm.test/", NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < n_items(rows); i++) {
+        scoped(mem_free) char *address = address_of_url(rows[i][0]);
+        if (rows[i][1] ? !address || strcmp(address, rows[i][1]) != 0 : address != NULL)
+            fail_msg("%s: %s", rows[i][0], address ? address : "none");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest promises[] = {
+        cmocka_unit_test(a_url_leads_to_a_host_and_a_port),
         cmocka_unit_test(rows_have_their_defaults),
         cmocka_unit_test(the_stronger_source_wins),
         cmocka_unit_test(words_that_are_no_settings_stay),

@@ -113,6 +113,7 @@ static int examine(struct visit *v, const struct settings *settings, const char 
                                              .data_dir = folder,
                                              .sandbox_uid = (uid_t)settings->sandbox_uid };
     const struct probe_options probe = { .data_dir = settings->data,
+                                         .caged = strcmp(settings->job_network, "cage") == 0,
                                          .runner_dir = settings->runner };
     scoped(loop_free) struct loop *loop = loop_new(&clock_real);
     scoped(spawner_free) struct spawner *spawner = NULL;

@@ -19,7 +19,7 @@ enum {
 struct egress {
     struct spawner *spawner;
     char **argv;
-    bool loopback;
+    bool loopback, registry_loopback;
     pid_t pid; /* 0: it is down */
     int fd;
     bool ready;
@@ -54,7 +54,7 @@ static int start_process(struct egress *g, struct err *e)
         return -1;
     g->fd = take_fd(&ours);
     g->ready = false;
-    spawner_set_gate(g->spawner, take_fd(&gate), g->loopback);
+    spawner_set_gate(g->spawner, take_fd(&gate), g->loopback, g->registry_loopback);
     return 0;
 }
 
@@ -62,10 +62,13 @@ static int start_process(struct egress *g, struct err *e)
 static int check_list(struct egress *g, const struct egress_options *o, struct err *e)
 {
     scoped(policy_free) struct policy *p = NULL;
+    scoped(policy_free) struct policy *registry = NULL;
 
-    if (policy_new(o->allow, o->n_allow, &p, e) < 0)
+    if (policy_new(o->allow, o->n_allow, &p, e) < 0 ||
+        policy_new_registry(o->registry, &registry, e) < 0)
         return -1;
     g->loopback = policy_opens_loopback(p);
+    g->registry_loopback = policy_opens_loopback(registry);
     return 0;
 }
 
@@ -80,6 +83,7 @@ int egress_start(const struct egress_options *o, struct egress **out, struct err
                           .restart_ms = RESTART_FIRST_MS };
     g->argv[EGRESS_ARG_NAME] = mem_text(EGRESS_NAME);
     g->argv[EGRESS_ARG_UID] = mem_format("%lu", (unsigned long)uid);
+    g->argv[EGRESS_ARG_REGISTRY] = mem_text(o->registry);
     for (size_t i = 0; i < o->n_allow; i++)
         g->argv[EGRESS_ARGS + i] = mem_text(o->allow[i]);
     if (check_list(g, o, e) < 0 || start_process(g, e) < 0)

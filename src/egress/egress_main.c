@@ -54,6 +54,7 @@ struct door {
 
 struct cage {
     struct outlet *outlet;
+    struct policy *policy;
     int64_t id;
     char *name;
     int life;
@@ -69,7 +70,7 @@ struct cage {
 
 struct outlet {
     struct loop *loop;
-    struct policy *policy;
+    struct policy *policy, *registry; /* of jobs, and of those that install packages */
     struct resolver *resolver;
     struct watch *server_watch, *cages_watch;
     struct cage *cages;
@@ -149,7 +150,7 @@ static void take_client(struct cage *c, int client, bool v6)
         return;
     }
     const char *reason =
-        policy_judge(c->outlet->policy, &to, route_to(&to) == ROUTE_OWN, clock_steady(&clock_real));
+        policy_judge(c->policy, &to, route_to(&to) == ROUTE_OWN, clock_steady(&clock_real));
     if (reason)
         relay_reset(client);
     else if (!relay_connect(c->relay, client, &to))
@@ -221,13 +222,15 @@ static void add_cage(struct outlet *o, const json_t *said, struct wire_message *
 {
     struct cage *c = mem_new(sizeof *c);
     const char *name = json_text(said, "name");
+    struct policy *policy = json_bool(said, "registry", true) ? o->registry : o->policy;
     const struct dns_options names = { .loop = o->loop,
                                        .resolver = o->resolver,
-                                       .policy = o->policy,
+                                       .policy = policy,
                                        .refused = on_name_refused,
                                        .arg = c };
 
     *c = (struct cage){ .outlet = o,
+                        .policy = policy,
                         .id = json_int(said, "id", 0),
                         .name = mem_text(name ? name : ""),
                         .life = take_fd(&m->fds[CAGE_LIFE]),
@@ -321,7 +324,8 @@ int egress_main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     if (policy_new((const char *const *)argv + EGRESS_ARGS, (size_t)(argc - EGRESS_ARGS), &o.policy,
-                   &e) < 0) {
+                   &e) < 0 ||
+        policy_new_registry(argv[EGRESS_ARG_REGISTRY], &o.registry, &e) < 0) {
         (void)fprintf(stderr, EGRESS_NAME ": %s\n", e.msg);
         return EXIT_FAILURE;
     }

@@ -16,6 +16,6 @@
 enum { EGRESS_SERVER_FD = HELPER_FD, EGRESS_CAGES_FD };
 
 /* The process's argv; the list of what is allowed follows. */
-enum { EGRESS_ARG_NAME, EGRESS_ARG_UID, EGRESS_ARGS };
+enum { EGRESS_ARG_NAME, EGRESS_ARG_UID, EGRESS_ARG_REGISTRY, EGRESS_ARGS };
 
 #endif

@@ -27,6 +27,11 @@ must_use int policy_new(const char *const *allow, size_t n, struct policy **out,
 void policy_free(struct policy *p);
 DEFINE_SCOPED(struct policy, policy_free)
 
+/* As above, but nothing is allowed except `registry`, a host:port: for those that install packages.
+ * Such a policy also says which names may be asked for, because a name can carry words out. */
+must_use int policy_new_registry(const char *registry, struct policy **out, struct err *e);
+bool policy_may_ask(const struct policy *p, const char *name);
+
 /* NULL: allowed. Else the reason, for people ("private address"). `own`: the host would deliver to
  * itself. Without a port the answer is whether any port may be reached. */
 const char *policy_judge(const struct policy *p, const struct place *to, bool own, msec_t now);

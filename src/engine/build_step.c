@@ -127,7 +127,9 @@ static struct plan *step_plan(struct building *b, enum step step)
 {
     const struct settings *s = b->engine->settings;
     const struct plan_limits limits = {
-        .net = step == INSTALL ? PLAN_NET_HOST : PLAN_NET_NONE,
+        .net = step != INSTALL          ? PLAN_NET_NONE
+               : b->engine->with.egress ? PLAN_NET_REGISTRY
+                                        : PLAN_NET_HOST,
         .memory_mib = (int)step_memory(s, step),
         .pids = 256,
         .work_mib = (int)s->unpacked_mib * 2,

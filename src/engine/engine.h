@@ -21,7 +21,7 @@ struct engine_options {
     struct blobs *blobs;
     const struct sealer *sealer;
     struct spawner *spawner;
-    struct egress *egress;  /* NULL: jobs use the host's network */
+    struct egress *egress;  /* NULL: jobs and installs use the host's network */
     const char *public_url; /* where jobs reach this server */
 };
 

@@ -123,7 +123,7 @@ static void add_system(struct writer *w, const struct plan_limits *l)
     } else {
         add_text_file(w, hosts_text, "/etc/hosts");
     }
-    if (l->net == PLAN_NET_CAGE) {
+    if (plan_is_caged(l)) {
         add_text_file(w, resolv_text, "/etc/resolv.conf");
         add_all(args, "--ro-bind-try", "/etc/services", "/etc/services");
     }

@@ -152,10 +152,10 @@ static int make_all_local(unsigned char family)
 }
 
 /* By the program, so that the rules can be read here and on any machine, and not by netlink. */
-static int load_rules(const struct cage_gate *gate, int words)
+static int load_rules(bool loopback, int words)
 {
     scoped(mem_free) char *own = mem_format("tcp dport >= %d", CAGE_OWN_PORTS);
-    scoped(mem_free) char *rules = mem_format(RULES, gate->loopback ? own : "", CAGE_PORT);
+    scoped(mem_free) char *rules = mem_format(RULES, loopback ? own : "", CAGE_PORT);
     scoped(fd_close) int input = memfd_create("rules", MFD_CLOEXEC);
     char name[] = "nft", option[] = "-f", from[] = "-";
     char *const argv[] = { name, option, from, NULL };
@@ -219,9 +219,11 @@ static int open_sockets(int fds[CAGE_FDS])
     return fds[CAGE_TCP6] < 0 ? CAGE_TCP6 : CAGE_FDS;
 }
 
-static int hand_over(const struct cage_gate *gate, int64_t id, const char *name)
+static int hand_over(const struct cage_gate *gate, const struct cage_box *box)
 {
-    scoped(mem_free) char *text = mem_format("{\"id\":%lld,\"name\":\"%s\"}", (long long)id, name);
+    scoped(mem_free) char *text =
+        mem_format("{\"id\":%lld,\"name\":\"%s\",\"registry\":%s}", (long long)box->id, box->name,
+                   box->registry ? "true" : "false");
     int fds[CAGE_FDS];
     int n = open_sockets(fds);
 
@@ -229,8 +231,9 @@ static int hand_over(const struct cage_gate *gate, int64_t id, const char *name)
     return n < 0 ? -1 : wire_send(gate->fd, text, strlen(text), fds, (size_t)n, true);
 }
 
-int cage_enter(const struct cage_gate *gate, int64_t id, const char *name, int words)
+int cage_enter(const struct cage_gate *gate, const struct cage_box *box, int words)
 {
+    bool loopback = box->registry ? gate->registry_loopback : gate->loopback;
     scoped(mem_free) char *ports = mem_format("%d 65535", CAGE_OWN_PORTS);
 
     if (gate->fd < 0) {
@@ -243,12 +246,12 @@ int cage_enter(const struct cage_gate *gate, int64_t id, const char *name, int w
     /* Without IPv6 in the kernel there is nothing to guard. */
     if (make_all_local(AF_INET6) < 0 && errno != EAFNOSUPPORT && errno != EOPNOTSUPP)
         return -1;
-    if (gate->loopback && write_file("/proc/sys/net/ipv4/ip_local_port_range", ports) < 0) {
+    if (loopback && write_file("/proc/sys/net/ipv4/ip_local_port_range", ports) < 0) {
         (void)dprintf(words, "/proc/sys/net is read-only");
         return -1;
     }
     /* Nothing runs in here yet, so nothing can connect before the rules stand. */
-    if (load_rules(gate, words) < 0 || hand_over(gate, id, name) < 0)
+    if (load_rules(loopback, words) < 0 || hand_over(gate, box) < 0)
         return -1;
     return set_rights(false);
 }

@@ -3,8 +3,8 @@
  * The network of a box with PLAN_NET_CAGE: a network namespace whose only way out are a few sockets
  * that listen inside of it and are answered by another process, outside.
  *
- * What is sent to that process for each cage is one message: JSON with "id" and "name" of the box,
- * and the descriptors of enum cage_fd, the last of which is missing on a machine without IPv6.
+ * What is sent to that process for each cage is one message: JSON with "id" and "name" of the box
+ * and "registry", whether the package registry is all that it may reach, and the descriptors of enum cage_fd, the last of which is missing on a machine without IPv6.
  */
 #ifndef EXEC_CAGE_H
 #define EXEC_CAGE_H
@@ -29,13 +29,22 @@ enum cage_fd {
 enum { CAGE_OWN_PORTS = 61000 };
 
 struct cage_gate {
-    int fd;        /* to the process that answers; -1: there is none */
-    bool loopback; /* redirect loopback as well, since some of the host's may be reached */
+    int fd; /* to the process that answers; -1: there is none */
+    /* Redirect loopback as well, since some of the host's may be reached: from a cage, and from one
+     * for the package registry alone. */
+    bool loopback, registry_loopback;
+};
+
+/* The box that a cage is for. */
+struct cage_box {
+    int64_t id;
+    const char *name;
+    bool registry; /* the package registry is all that it may reach */
 };
 
 /* Moves the calling process into a cage and leaves it without rights over it. It is about to become
  * bubblewrap, is not root, and dies when this fails: 0, or -1 with errno, and where errno does not
  * say it all, words for people on descriptor `words`. */
-must_use int cage_enter(const struct cage_gate *gate, int64_t id, const char *name, int words);
+must_use int cage_enter(const struct cage_gate *gate, const struct cage_box *box, int words);
 
 #endif

@@ -137,8 +137,10 @@ static _Noreturn void fail(const struct birth *b, enum box_step step)
 /* The host's network needs no step, and none at all is bubblewrap's. */
 static void enter_network(const struct birth *b)
 {
-    if (b->plan->limits.net == PLAN_NET_CAGE &&
-        cage_enter(&b->l->gate, b->id, b->plan->name, b->stderr_) < 0)
+    const struct plan_limits *l = &b->plan->limits;
+    const struct cage_box box = { b->id, b->plan->name, l->net == PLAN_NET_REGISTRY };
+
+    if (plan_is_caged(l) && cage_enter(&b->l->gate, &box, b->stderr_) < 0)
         fail(b, BOX_STEP_NETWORK);
 }
 

@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <ctype.h>
 
-static const char *const net_names[] = { "none", "host", "cage" };
+static const char *const net_names[] = { "none", "host", "cage", "registry" };
 
 struct plan *plan_new(const char *name, const struct plan_limits *limits)
 {
@@ -52,6 +52,11 @@ static void add_pair(struct plan_pairs *list, const char *a, const char *b, bool
 {
     list->items = mem_resize(list->items, (list->n + 1) * sizeof *list->items);
     list->items[list->n++] = (struct plan_pair){ mem_text(a), mem_text(b), write };
+}
+
+bool plan_is_caged(const struct plan_limits *l)
+{
+    return l->net == PLAN_NET_CAGE || l->net == PLAN_NET_REGISTRY;
 }
 
 /* Absolute, and without "." or ".." or anything else that a reader could take for another path. */

@@ -35,9 +35,10 @@ enum {
 };
 
 enum plan_net {
-    PLAN_NET_NONE, /* a loopback of its own */
-    PLAN_NET_HOST, /* the host's network, as it is */
-    PLAN_NET_CAGE, /* only what the egress process allows */
+    PLAN_NET_NONE,     /* a loopback of its own */
+    PLAN_NET_HOST,     /* the host's network, as it is */
+    PLAN_NET_CAGE,     /* only what the egress process allows */
+    PLAN_NET_REGISTRY, /* of that, only the package registry */
 };
 
 struct plan_limits {

@@ -35,6 +35,9 @@ struct plan {
 json_t *plan_to_json(const struct plan *p);
 must_use int plan_from_json(const json_t *value, struct plan **out, struct err *e);
 
+/* Does egress answer for its network? */
+bool plan_is_caged(const struct plan_limits *l);
+
 /* Does `inside` lie at or below `folder`? */
 bool plan_covers(const char *folder, const char *inside);
 

@@ -477,17 +477,19 @@ static void run_next(struct probing *p)
     p->child = child_start(p->spawner, plan, on_exit_told, p);
 }
 
-/* Jobs are caged with nft's help; what installs packages is not caged yet. */
-static void look_at_network(struct probe *r)
+static void look_at_network(struct probe *r, bool caged)
 {
-    if (access("/usr/sbin/nft", X_OK) != 0)
+    if (!caged)
+        add_wall(r, "network", PROBE_WEAK,
+                 mem_text("jobs and installs use the host's network, as it was chosen"),
+                 mem_text("--job-network cage"));
+    else if (access("/usr/sbin/nft", X_OK) != 0)
         add_wall(r, "network", PROBE_MISSING,
-                 mem_text("nft, which keeps jobs in, is not installed"),
+                 mem_text("nft, which keeps jobs and installs in, is not installed"),
                  mem_text("apt-get install nftables, or choose to go without: --job-network host"));
     else
-        add_wall(r, "network", PROBE_WEAK,
-                 mem_text("jobs have a network of their own; installs use the host's as it is"),
-                 mem_text("keep what they must not reach behind a firewall of the host"));
+        add_wall(r, "network", PROBE_OK,
+                 mem_text("jobs reach what egress allows, installs the package registry"), NULL);
 }
 
 static void on_begin(void *arg)
@@ -506,7 +508,7 @@ struct probing *probe_start(struct spawner *s, struct loop *loop, const struct p
     *p = (struct probing){ .spawner = s, .loop = loop, .fn = fn, .arg = arg, .out = -1 };
     look_for_bubblewrap(&p->report);
     look_at_limits(p);
-    look_at_network(&p->report);
+    look_at_network(&p->report, o->caged);
     look_at_disk(&p->report, o->data_dir);
     look_for_runner(p, o->runner_dir);
     p->patience = loop_timer(loop, 0, on_begin, p);
@@ -537,9 +539,9 @@ static void on_boxes(void *arg, const struct probe *r)
     loop_stop(arg);
 }
 
-const char *probe_boxes(struct spawner *s, char **why)
+const char *probe_boxes(struct spawner *s, bool caged, char **why)
 {
-    const struct probe_options options = { .data_dir = "/" };
+    const struct probe_options options = { .data_dir = "/", .caged = caged };
     scoped(loop_free) struct loop *loop = loop_new(&clock_real);
     scoped(buf_done) struct buf text = { 0 };
 

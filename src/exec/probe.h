@@ -36,7 +36,8 @@ const char *probe_state_name(enum probe_state state); /* "ok", "weak", "missing"
 json_t *probe_to_json(const struct probe *r);
 
 struct probe_options {
-    const char *data_dir;   /* whose disk is looked at; need not exist yet */
+    const char *data_dir; /* whose disk is looked at; need not exist yet */
+    bool caged; /* as the setting job_network: else nobody is kept from the host's network */
     const char *runner_dir; /* NULL: only boxes are looked at, not what has to run in them */
 };
 
@@ -52,6 +53,6 @@ DEFINE_SCOPED(struct probing, probing_free)
 
 /* For the start of the server, before its loop runs: builds one box and waits for it. Gives the
  * level, and in `why`, which the caller frees, what keeps it from being "full". */
-const char *probe_boxes(struct spawner *s, char **why);
+const char *probe_boxes(struct spawner *s, bool caged, char **why);
 
 #endif

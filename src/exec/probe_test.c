@@ -88,6 +88,7 @@ static void a_machine_that_builds_boxes_is_strong(void **state)
     assert_says(&r.text, "{\"name\":\"namespaces\",\"state\":\"ok\"");
     assert_says(&r.text, "{\"name\":\"system-calls\",\"state\":\"ok\"");
     assert_says(&r.text, "{\"name\":\"network\",\"state\":\"weak\"");
+    assert_says(&r.text, "--job-network cage");
     buf_done(&r.text);
 }
 
@@ -113,8 +114,8 @@ static void the_short_form_names_the_level_and_what_is_short_of_full(void **stat
     char *why = NULL;
 
     start_with(w, NULL);
-    assert_string_equal(probe_boxes(w->spawner, &why), "strong");
-    assert_non_null(strstr(why, "installs use the host's as it is"));
+    assert_string_equal(probe_boxes(w->spawner, false, &why), "strong");
+    assert_non_null(strstr(why, "jobs and installs use the host's network"));
     mem_free(why);
 }
 
@@ -124,7 +125,7 @@ static void a_box_that_cannot_be_built_is_below_and_says_why(void **state)
     char *why = NULL;
 
     start_with(w, "/no-runner");
-    assert_string_equal(probe_boxes(w->spawner, &why), "below");
+    assert_string_equal(probe_boxes(w->spawner, true, &why), "below");
     assert_non_null(strstr(why, "namespaces: binds: /no-runner: No such file or directory"));
     mem_free(why);
 }

@@ -74,7 +74,9 @@ static int ask(struct spawner *s, json_t *message, const int *fds, size_t n_fds)
 static void send_gate(struct spawner *s)
 {
     if (s->gate.fd >= 0 && s->pid > 0)
-        (void)ask(s, json_pack("{s:s,s:b}", "t", "gate", "loopback", (int)s->gate.loopback),
+        (void)ask(s,
+                  json_pack("{s:s,s:b,s:b}", "t", "gate", "loopback", (int)s->gate.loopback,
+                            "registry_loopback", (int)s->gate.registry_loopback),
                   &s->gate.fd, 1); /* refused when it has ended: the next one is told */
 }
 
@@ -146,10 +148,10 @@ pid_t spawner_pid(const struct spawner *s)
     return s->pid;
 }
 
-void spawner_set_gate(struct spawner *s, int fd, bool loopback)
+void spawner_set_gate(struct spawner *s, int fd, bool loopback, bool registry_loopback)
 {
     fd_close(s->gate.fd);
-    s->gate = (struct cage_gate){ fd, loopback };
+    s->gate = (struct cage_gate){ fd, loopback, registry_loopback };
     send_gate(s);
 }
 

@@ -61,10 +61,11 @@ DEFINE_SCOPED(struct spawner, spawner_free)
 
 pid_t spawner_pid(const struct spawner *s);
 
-/* Who makes the connections of boxes with PLAN_NET_CAGE: `fd`, which is taken, leads to it, and
- * `loopback` tells whether it may be asked for the host's (see exec/cage.h). Without this such boxes
+/* Who makes the connections of boxes with PLAN_NET_CAGE and PLAN_NET_REGISTRY: `fd`, which is taken,
+ * leads to it, and `loopback` and `registry_loopback` tell whether it may be asked for the host's,
+ * by the one and by the other (see exec/cage.h). Without this such boxes
  * cannot be built. Boxes that exist stay with what they have. */
-void spawner_set_gate(struct spawner *s, int fd, bool loopback);
+void spawner_set_gate(struct spawner *s, int fd, bool loopback, bool registry_loopback);
 
 /* What this machine lets us limit by cgroup. Waits for the spawner's first words. */
 struct spawner_limits {
