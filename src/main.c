@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One executable with several lives: the server and its command line, the process that builds
- * sandboxes, and the two small tools that work inside of them.
+ * sandboxes, and the small tools that work inside of them.
  */
 #include "artifact/pack.h"
 #include "artifact/unpack.h"
@@ -10,6 +10,7 @@
 #include "egress/egress.h"
 #include "exec/exec.h"
 #include "exec/plan.h"
+#include "exec/walls.h"
 #include "serve.h"
 
 #include <unistd.h>
@@ -32,6 +33,7 @@ int main(int argc, char **argv)
         { "routes", "Print the API's description", routes_main },
         { "unpack", NULL, unpack_main },
         { "pack", NULL, pack_main },
+        { "walls", NULL, walls_main },
         { 0 },
     };
 

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "exec/bwrap.h"
+#include "exec/walls.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -30,9 +31,17 @@ enum {
 struct canary {
     const char *name;
     bool needs_runner, browser;
-    const char *program, *args[3];
+    const char *program, *args[3]; /* no program: the attempts of exec/walls.h */
     void (*judge)(struct probing *p);
 };
+
+/* What was tried at a wall from inside. */
+struct tried {
+    int held;
+    struct buf open; /* what succeeded; with commas */
+};
+
+enum { WALLS_MAX = 8 };
 
 struct probing {
     struct spawner *spawner;
@@ -41,6 +50,7 @@ struct probing {
     void *arg;
     bool has_runner;
     struct probe report;
+    struct tried tried[WALLS_MAX]; /* by the index in wall_names */
 
     size_t next; /* canary */
     const struct canary *canary;
@@ -84,7 +94,8 @@ bool probe_has_missing(const struct probe *r)
 }
 
 /* The walls between tenants, in the order of probe_level(). */
-static const char *const walls_of_boxes[] = { "bubblewrap", "namespaces", "system-calls" };
+static const char *const walls_of_boxes[] = { "bubblewrap",   "namespaces", "files", "privileges",
+                                              "system-calls", "secrets",    "limits" };
 static const char *const walls_of_comfort[] = { "memory", "processes", "cpu", "network" };
 
 static bool is_among(const char *name, const char *const *names, size_t n)
@@ -272,23 +283,66 @@ static char *line_of(const struct probing *p, const char *name)
     return NULL;
 }
 
+/* The box of each kind adds to what the one before it has told; the last one's judge says it. */
+static void add_tried(struct probing *p)
+{
+    for (const char *line = buf_str(&p->text); *line; line += strcspn(line, "\n") + 1) {
+        int n = (int)strcspn(line, "\n");
+        for (size_t i = 0; wall_names[i]; i++) {
+            scoped(mem_free) char *held = mem_format("held %s ", wall_names[i]);
+            scoped(mem_free) char *open = mem_format("open %s ", wall_names[i]);
+            struct tried *t = &p->tried[i];
+            if (strncmp(line, held, strlen(held)) == 0)
+                t->held += (int)strtol(line + strlen(held), NULL, 10);
+            else if (strncmp(line, open, strlen(open)) == 0)
+                buf_format(&t->open, "%s%.*s", t->open.n ? ", " : "", n - (int)strlen(open),
+                           line + strlen(open));
+        }
+        if (line[n] == '\0')
+            break;
+    }
+}
+
+static void judge_plain(struct probing *p)
+{
+    if (p->worked)
+        add_tried(p);
+    else
+        add_wall(&p->report, "namespaces", PROBE_MISSING, mem_text(p->trouble),
+                 mem_text(advise_namespaces(p)));
+}
+
+static void judge_browser(struct probing *p)
+{
+    static const char *const advices[] = {
+        "a box must not share these with the host: bubblewrap 0.8 or later from Debian",
+        "see what else changes bubblewrap's mounts: a wrapper in place of /usr/bin/bwrap?",
+        "run the server as root or as a normal user, without file capabilities on bwrap",
+        "use a kernel with CONFIG_SECCOMP_FILTER, and keep other filters from replacing ours",
+        "see what else starts bubblewrap: a wrapper in place of /usr/bin/bwrap?",
+        "see the hard limits that the service manager sets (LimitCORE=, LimitNPROC=)",
+    };
+
+    if (!p->worked) {
+        add_wall(&p->report, "namespaces", PROBE_MISSING,
+                 mem_format("a browser's box: %s", p->trouble), mem_text(advise_namespaces(p)));
+        return;
+    }
+    add_tried(p);
+    for (size_t i = 0; wall_names[i]; i++) {
+        const struct tried *t = &p->tried[i];
+        bool fine = t->open.n == 0 && t->held > 0;
+        add_wall(&p->report, wall_names[i], fine ? PROBE_OK : PROBE_MISSING,
+                 fine            ? mem_format("%d attempts from inside were stopped", t->held)
+                 : t->open.n > 0 ? mem_format("not stopped: %s", buf_str(&t->open))
+                                 : mem_text("nothing could be tried"),
+                 fine ? NULL : mem_text(advices[i]));
+    }
+}
+
 static void judge_box(struct probing *p)
 {
     struct probe *r = &p->report;
-
-    if (!p->worked) {
-        add_wall(r, "namespaces", PROBE_MISSING, mem_text(p->trouble),
-                 mem_text(advise_namespaces(p)));
-        return;
-    }
-    add_wall(r, "namespaces", PROBE_OK, mem_text("user, process, mount, network, ipc, uts, cgroup"),
-             NULL);
-
-    scoped(mem_free) char *filter = line_of(p, "filter");
-    bool filtered = filter && strcmp(filter, "2") == 0;
-    add_wall(r, "system-calls", filtered ? PROBE_OK : PROBE_MISSING,
-             mem_text(filtered ? "filtered" : "the kernel has no seccomp filter"),
-             filtered ? NULL : mem_text("use a kernel with CONFIG_SECCOMP_FILTER"));
 
     scoped(mem_free) char *shared = line_of(p, "shared");
     add_wall(r, "shared-memory", shared ? PROBE_OK : PROBE_MISSING,
@@ -345,7 +399,6 @@ static void judge_chromium(struct probing *p)
 }
 
 static const char box_script[] =
-    "echo filter $(sed -n 's/^Seccomp:\\t//p' /proc/self/status)\n"
     "echo x >/dev/shm/probe && echo shared memory\n"
     "echo fonts $(find -L /usr/share/fonts -name '*.[to]t[fc]' 2>/dev/null | wc -l)\n";
 
@@ -362,6 +415,8 @@ static const char chromium_script[] =
     "})().catch((e) => { console.log(e.message); process.exit(1); });";
 
 static const struct canary canaries[] = {
+    { "walls", false, false, NULL, { 0 }, judge_plain },
+    { "browser-walls", false, true, NULL, { 0 }, judge_browser },
     { "box", false, false, "/usr/bin/sh", { "-c", box_script }, judge_box },
     { "node", true, false, PLAN_NODE, { "--version" }, judge_node },
     { "npm",
@@ -464,7 +519,10 @@ static void run_next(struct probing *p)
     scoped(mem_free) char *name = mem_format("probe-%s", c->name);
     struct plan *plan = plan_new(name, &limits);
     plan_env_runtime(plan);
-    plan_arg(plan, c->program);
+    if (c->program)
+        plan_arg(plan, c->program);
+    else
+        walls_args(plan);
     for (size_t i = 0; i < n_items(c->args) && c->args[i]; i++)
         plan_arg(plan, c->args[i]);
     plan_fd(plan, ends[1], 1);
@@ -529,6 +587,8 @@ void probing_free(struct probing *p)
         mem_free(p->report.walls[i].found);
         mem_free(p->report.walls[i].advice);
     }
+    for (size_t i = 0; i < WALLS_MAX; i++)
+        buf_done(&p->tried[i].open);
     mem_free(p->report.walls);
     mem_free(p);
 }

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Attempts to get out of a box, made from inside of it by `impresario walls`. Each belongs to a wall
+ * that has to stop it, so that an attempt which succeeds names the wall that is missing. None does
+ * harm where it succeeds.
+ *
+ * What is printed is a line for each success, "open WALL ATTEMPT", and one for each wall, "held WALL
+ * COUNT". The exit status is 0 when all was tried.
+ */
+#ifndef EXEC_WALLS_H
+#define EXEC_WALLS_H
+
+#include "exec/plan.h"
+
+extern const char *const wall_names[]; /* ended by NULL */
+
+/* The program and its arguments for a plan: in a browser's box more is allowed. The namespaces of
+ * the caller are those that the box must not be in. */
+void walls_args(struct plan *p);
+
+/* True when argv asks for the attempts, for main() of programs that build boxes of themselves. */
+bool walls_wanted(int argc, char **argv);
+int walls_main(int argc, char **argv);
+
+#endif
