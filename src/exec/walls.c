@@ -248,7 +248,6 @@ static const char *const fixed[] = {
     "/proc/kcore",
     "/proc/kmsg",
     "/proc/timer_list",
-    "/proc/1/mem",
     "/etc/passwd",
     "/etc/resolv.conf",
     "/etc/ld.so.preload",
@@ -288,21 +287,21 @@ static void try_mounts(struct visit *v)
     judge(v, FILES, "the list of mounts is not readable", !mounts);
     while (mounts && fgets(line, sizeof line, mounts)) {
         const char *super = strstr(line, " - ");
-        bool expected = false;
+        bool capped = false, device = false;
         if (!super || sscanf(line, "%*s %*s %*s %*s %4095s %511s", at, options) != 2)
             continue;
         for (size_t i = 0; i < n_items(known); i++)
-            expected |= strcmp(known[i], at) == 0;
+            capped |= strcmp(known[i], at) == 0;
         for (size_t i = 0; i < n_items(devices); i++)
-            expected |= strcmp(devices[i], at) == 0;
+            device |= strcmp(devices[i], at) == 0;
         scoped(mem_free) char *written = mem_format("%s can be written to", at);
         scoped(mem_free) char *full = mem_format("%s has no size", at);
         scoped(mem_free) char *rights = mem_format("%s has programs with rights", at);
         bool is_written = strncmp(options, "rw", 2) == 0;
-        judge(v, FILES, written, is_written && !expected);
+        judge(v, FILES, written, is_written && !capped && !device);
         judge(v, LIMITS, full,
-              is_written && strncmp(super, " - tmpfs ", 9) == 0 && !strstr(super, "size=") &&
-                  strncmp(at, "/dev/", 5) != 0);
+              is_written && capped && strncmp(super, " - tmpfs ", 9) == 0 &&
+                  !strstr(super, "size="));
         judge(v, PRIVILEGES, rights, !strstr(options, "nosuid"));
     }
     if (mounts)
@@ -421,11 +420,12 @@ static void try_privileges(struct visit *v)
 
 /* ---- secrets ---- */
 
-static void try_environment(struct visit *v)
+static void try_first_process(struct visit *v)
 {
     char text[256];
     scoped(fd_close) int fd = open("/proc/1/environ", O_RDONLY | O_CLOEXEC);
 
+    judge(v, SECRETS, "the first process's memory", can_write("/proc/1/mem"));
     judge(v, SECRETS, "the first process's environment",
           fd >= 0 && read(fd, text, sizeof text) > 0);
 }
@@ -511,7 +511,7 @@ int walls_main(int argc, char **argv)
     try_processes(&v);
     try_files(&v);
     try_privileges(&v);
-    try_environment(&v);
+    try_first_process(&v);
     try_descriptors(&v);
     try_limits(&v);
     (void)fflush(stdout);
