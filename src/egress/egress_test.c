@@ -245,6 +245,49 @@ static void nothing_else_is_reached(void **state)
     world_close(&w);
 }
 
+/* "HOST PORT" a line, as they come to programs: to the C library's functions, and in URLs. The last
+ * is one that may be reached, so that silence does not come from a test that tries nothing. */
+#define TRY_ALL                                                                         \
+    "import socket, subprocess, sys\n"                                                  \
+    "rows = [r.rsplit(' ', 1) for r in sys.argv[1].splitlines() if r[:1] not in '#']\n" \
+    "rows.append(['public.test', '80'])\n"                                              \
+    "for host, port in rows:\n"                                                         \
+    "  try:\n"                                                                          \
+    "    s = socket.create_connection((host, int(port)), 5)\n"                          \
+    "    s.sendall(b'GET / HTTP/1.0\\r\\n\\r\\n'); answer = s.recv(999)\n"              \
+    "    print('answered' if answer else 'silent', host, port)\n"                       \
+    "  except (OSError, UnicodeError): pass\n"                                          \
+    "urls = ['http://%s:%s/' % ('[%s]' % h if ':' in h and '[' not in h else h, p)\n"   \
+    "        for h, p in rows]\n"                                                       \
+    "subprocess.run(['curl', '-gsL', '-m', '5'] + urls, stdout=subprocess.DEVNULL)\n"   \
+    "print('tried', len(rows) - 1)\n"
+
+static void no_way_to_write_an_address_leads_to_it(void **state)
+{
+    enum { AT_LEAST = 300, BOTH_WAYS = 2 };
+    scoped(fd_close) int file = open(ADDRESSES, O_RDONLY | O_CLOEXEC);
+    scoped(buf_done) struct buf rows = { 0 };
+    struct world w;
+    struct run r;
+    ssize_t n;
+
+    (void)state;
+    NEEDS_INTERNET();
+    assert_true(file >= 0);
+    while ((n = read(file, buf_reserve(&rows, 4096), 4096)) > 0)
+        buf_grew(&rows, (size_t)n);
+    world_open(&w, NULL, 0);
+    start(&r, &w, false,
+          (const char *const[]){ "/usr/bin/python3", "-c", TRY_ALL, buf_str(&rows), NULL });
+    wait_for(&r, NULL);
+    run_says(&r, "answered public.test 80\ntried ");
+    assert_true(strtol(strstr(r.text.data, "tried ") + strlen("tried "), NULL, 10) >= AT_LEAST);
+    assert_int_equal(outside_connections(), BOTH_WAYS);
+    assert_true(outside_was_reached(PUBLIC ":80") || outside_was_reached("[" PUBLIC6 "]:80"));
+    run_done(&r);
+    world_close(&w);
+}
+
 static void a_refusal_names_the_box(void **state)
 {
     struct world w;
@@ -845,6 +888,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_internet_is_reached),
         cmocka_unit_test(nothing_else_is_reached),
+        cmocka_unit_test(no_way_to_write_an_address_leads_to_it),
         cmocka_unit_test(a_refusal_names_the_box),
         cmocka_unit_test(of_many_refusals_some_are_told),
         cmocka_unit_test(the_hosts_loopback_is_not_reached),
