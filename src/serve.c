@@ -45,6 +45,7 @@ struct server {
     long port;
     char *public_url;
     const char *level; /* of the walls of a box */
+    json_t *layers;    /* and of each, whether it stands */
 };
 
 static void print_help(void)
@@ -184,6 +185,7 @@ static int start_http(struct server *s, struct err *e)
         .sealer = s->sealer,
         .engine = s->engine,
         .sandbox = s->level,
+        .layers = s->layers,
         .network = s->settings.job_network,
     };
     const struct http_options http = {
@@ -203,7 +205,7 @@ static int look_at_walls(struct server *s)
 {
     scoped(mem_free) char *why = NULL;
 
-    s->level = probe_boxes(s->spawner, s->egress != NULL, &why);
+    s->level = probe_boxes(s->spawner, s->egress != NULL, &why, &s->layers);
     if (strcmp(s->level, "full") != 0)
         log_event(LOG_WARN, "sandbox.level", F_TEXT("level", s->level), F_TEXT("why", why),
                   F_TEXT("remedy", "impresario doctor"));
@@ -237,6 +239,7 @@ static void stop(struct server *s)
     fd_close(s->lock);
     mem_free(s->address);
     mem_free(s->public_url);
+    json_decref(s->layers);
     settings_done(&s->settings);
 }
 

@@ -13,6 +13,8 @@
 #include "store/blob.h"
 #include "store/store.h"
 
+#include <jansson.h>
+
 struct api;
 
 struct api_options {
@@ -23,6 +25,7 @@ struct api_options {
     struct engine *engine;
     const char *sandbox; /* level of the walls around a job, and its network: for /readyz */
     const char *network;
+    json_t *layers; /* each wall's name, and whether it stands; outlives the API */
 };
 
 must_use int api_start(const struct api_options *options, struct api **out, struct err *e);

@@ -35,14 +35,14 @@ static void readiness(struct api *a, struct http_req *r)
     bool draining = atomic_load(&a->draining);
     bool stored = store_check(a->with.store, &e) == 0;
     struct engine_state state = engine_state(a->with.engine);
-    scoped(json_decref) json_t *out =
-        json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:i}", "status",
-                  draining                    ? "draining"
-                  : stored                    ? "ready"
-                  : e.code == ERR_UNAVAILABLE ? "disk failed: restart the server"
-                                              : "store unavailable",
-                  "version", IMPRESARIO_VERSION, "sandbox", a->with.sandbox, "network",
-                  a->with.network, "slots", state.slots, "busy", state.busy, "warm", state.ready);
+    scoped(json_decref) json_t *out = json_pack(
+        "{s:s,s:s,s:s,s:O,s:s,s:i,s:i,s:i}", "status",
+        draining                    ? "draining"
+        : stored                    ? "ready"
+        : e.code == ERR_UNAVAILABLE ? "disk failed: restart the server"
+                                    : "store unavailable",
+        "version", IMPRESARIO_VERSION, "sandbox", a->with.sandbox, "layers", a->with.layers,
+        "network", a->with.network, "slots", state.slots, "busy", state.busy, "warm", state.ready);
 
     reply(r, draining || !stored ? 503 : 200, "application/json", json_print(out));
 }
@@ -62,6 +62,8 @@ static void metrics(struct api *a, struct http_req *r)
     struct engine_state state = engine_state(a->with.engine);
     struct counts counts = { 0 };
     struct buf out = { 0 };
+    const char *name;
+    json_t *stands;
     const char *help = "Answers of the API by class of status.";
 
     if (store_read(a->with.store, count, &counts, &e) < 0)
@@ -82,6 +84,12 @@ static void metrics(struct api *a, struct http_req *r)
            (uint64_t)state.ready);
     metric(&out, "impresario_builds_running", "gauge", "Builds under way.", "",
            (uint64_t)state.building);
+    help = "1: this wall of the sandboxes stands. See `impresario doctor`.";
+    json_object_foreach(a->with.layers, name, stands) {
+        scoped(mem_free) char *label = mem_format("{name=\"%s\"}", name);
+        metric(&out, "impresario_sandbox_layer", "gauge", help, label, json_is_true(stands));
+        help = NULL;
+    }
     reply(r, 200, "text/plain; version=0.0.4", buf_take(&out));
 }
 

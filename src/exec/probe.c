@@ -599,7 +599,7 @@ static void on_boxes(void *arg, const struct probe *r)
     loop_stop(arg);
 }
 
-const char *probe_boxes(struct spawner *s, bool caged, char **why)
+const char *probe_boxes(struct spawner *s, bool caged, char **why, json_t **layers)
 {
     const struct probe_options options = { .data_dir = "/", .caged = caged };
     scoped(loop_free) struct loop *loop = loop_new(&clock_real);
@@ -609,9 +609,13 @@ const char *probe_boxes(struct spawner *s, bool caged, char **why)
     scoped(probing_free) struct probing *p = probe_start(s, loop, &options, on_boxes, loop);
     loop_run(loop);
     spawner_attach(s, NULL);
+    *layers = json_object();
     for (size_t i = 0; i < p->report.n; i++) {
         const struct probe_wall *w = &p->report.walls[i];
-        if (w->state != PROBE_OK && is_wall(w->name))
+        if (!is_wall(w->name))
+            continue;
+        json_object_set_new(*layers, w->name, json_boolean(w->state == PROBE_OK));
+        if (w->state != PROBE_OK)
             buf_format(&text, "%s%s: %s", text.n ? "; " : "", w->name, w->found);
     }
     *why = buf_take(&text);

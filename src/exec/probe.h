@@ -51,8 +51,9 @@ struct probing *probe_start(struct spawner *s, struct loop *loop, const struct p
 void probing_free(struct probing *p);
 DEFINE_SCOPED(struct probing, probing_free)
 
-/* For the start of the server, before its loop runs: builds one box and waits for it. Gives the
- * level, and in `why`, which the caller frees, what keeps it from being "full". */
-const char *probe_boxes(struct spawner *s, bool caged, char **why);
+/* For the start of the server, before its loop runs: builds some boxes and waits for them. Gives the
+ * level, in `why` what keeps it from being "full", and in `layers` for each wall whether it stands
+ * ({"files": true, ...}); the caller frees both. */
+const char *probe_boxes(struct spawner *s, bool caged, char **why, json_t **layers);
 
 #endif

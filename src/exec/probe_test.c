@@ -116,10 +116,14 @@ static void the_short_form_names_the_level_and_what_is_short_of_full(void **stat
 {
     struct world *w = *state;
     char *why = NULL;
+    scoped(json_decref) json_t *layers = NULL;
 
     start_with(w, NULL);
-    assert_string_equal(probe_boxes(w->spawner, false, &why), "strong");
+    assert_string_equal(probe_boxes(w->spawner, false, &why, &layers), "strong");
     assert_non_null(strstr(why, "jobs and installs use the host's network"));
+    assert_true(json_is_false(json_object_get(layers, "network")));
+    for (size_t i = 0; wall_names[i]; i++)
+        assert_true(json_is_true(json_object_get(layers, wall_names[i])));
     mem_free(why);
 }
 
@@ -127,9 +131,10 @@ static void a_box_that_cannot_be_built_is_below_and_says_why(void **state)
 {
     struct world *w = *state;
     char *why = NULL;
+    scoped(json_decref) json_t *layers = NULL;
 
     start_with(w, "/no-runner");
-    assert_string_equal(probe_boxes(w->spawner, true, &why), "below");
+    assert_string_equal(probe_boxes(w->spawner, true, &why, &layers), "below");
     assert_non_null(strstr(why, "namespaces: binds: /no-runner: No such file or directory"));
     mem_free(why);
 }

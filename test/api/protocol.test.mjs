@@ -386,6 +386,10 @@ test("metrics speak Prometheus' format", async () => {
         assert.match(line, /^[a-zA-Z_:][a-zA-Z0-9_:]*(\{[^}]*\})? [-+0-9.eEInfNa]+( \d+)?$/);
     }
     assert.ok(lines.some((line) => line.startsWith("# TYPE ")));
+    const { layers } = await (await fetch(`${t.url}/readyz`)).json();
+    assert.ok(Object.keys(layers).includes("system-calls"));
+    for (const [name, stands] of Object.entries(layers))
+        assert.ok(lines.includes(`impresario_sandbox_layer{name="${name}"} ${Number(stands)}`), name);
 });
 
 test("openapi.json describes every implemented route", async () => {
