@@ -10,11 +10,18 @@
  */
 import { parseArgs } from "node:util";
 import { kill } from "./kill.mjs";
+import { phasesOfBuilds, phasesOfJobs } from "./phases.mjs";
+import { power } from "./power.mjs";
+import { calls } from "./calls.mjs";
 import { Random } from "./random.mjs";
 
-/** `full` and `quick` are how often each is done. */
+/** `full` and `quick` are how often each is done; calls are a list, of which quick does each n-th. */
 const PARTS = [
     { name: "kill", run: kill, full: 1000, quick: 40, what: "kill -9 at random moments under mixed load" },
+    { name: "jobs", run: phasesOfJobs, full: 600, quick: 12, what: "kill -9 in each phase of a job" },
+    { name: "builds", run: phasesOfBuilds, full: 400, quick: 8, what: "kill -9 in each phase of a build" },
+    { name: "power", run: power, full: 300, quick: 10, what: "power cuts on ext4 under mixed load" },
+    { name: "calls", run: calls, full: 1000, quick: 24, what: "system calls that fail, once and for ever" },
 ];
 
 /** One part under way: what it is given, and how it tells what came of it. */
