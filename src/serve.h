@@ -5,8 +5,10 @@
 #ifndef SERVE_H
 #define SERVE_H
 
-int serve_main(int argc, char **argv);  /* impresario serve */
-int key_main(int argc, char **argv);    /* impresario key create|list|revoke */
-int routes_main(int argc, char **argv); /* impresario routes: the API described */
+int serve_main(int argc, char **argv);   /* impresario serve */
+int key_main(int argc, char **argv);     /* impresario key create|list|revoke */
+int backup_main(int argc, char **argv);  /* impresario backup FILE */
+int restore_main(int argc, char **argv); /* impresario restore FILE */
+int routes_main(int argc, char **argv);  /* impresario routes: the API described */
 
 #endif

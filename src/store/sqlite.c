@@ -9,9 +9,11 @@
 
 #include "migrations.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 struct prepared {
     const struct stmt *stmt;
@@ -206,6 +208,36 @@ void db_undo(struct db *db)
 {
     (void)sqlite3_exec(db->handle, "ROLLBACK TO part; RELEASE part", NULL, NULL, NULL);
     drop_topics(db, db->kept_topics);
+}
+
+/* ---- copies ---- */
+
+int store_copy(const struct env *env, const char *dir, const char *to, struct err *e)
+{
+    static const struct stmt COPY = { "store.copy", "VACUUM INTO $1" };
+    scoped(mem_free) char *path = mem_format("%s/impresario.db", dir);
+    struct db *db = NULL;
+
+    if (access(path, R_OK) < 0)
+        return err_set_errno(e, ERR_NOT_FOUND, errno, "read the store %s", path);
+    if (db_open(env, path, true, &db, e) < 0)
+        return -1;
+    int r = db_run(db, e, &COPY, P_TEXT(to));
+    db_close(db);
+    return r < 0 ? err_wrap(e, "copy the store") : 0;
+}
+
+int store_look(const struct env *env, const char *path, store_fn fn, void *arg, struct err *e)
+{
+    struct db *db = NULL;
+
+    if (db_open(env, path, true, &db, e) < 0)
+        return -1;
+    int r = db_begin(db, e);
+    if (r == 0)
+        r = fn(db, arg, e);
+    db_close(db);
+    return r;
 }
 
 /* ---- topics ---- */

@@ -18,18 +18,26 @@
 struct store;
 struct db; /* a connection in use by one thread, inside one transaction */
 
+/* 0 keeps what fn wrote, -1 undoes it. */
+typedef int (*store_fn)(struct db *db, void *arg, struct err *e);
+
 /* Opens or creates DIR/impresario.db and brings its schema up to date. ERR_PRECONDITION when a newer
  * version of the program wrote it. */
 must_use int store_open(const struct env *env, const char *dir, struct store **out, struct err *e);
 void store_close(struct store *s);
 DEFINE_SCOPED(struct store, store_close)
 
+/* Writes a copy of DIR/impresario.db to the new file `to`, as it is at one moment, also while a server
+ * uses it. Not synced. ERR_NOT_FOUND when there is no store. */
+must_use int store_copy(const struct env *env, const char *dir, const char *to, struct err *e);
+/* Calls fn with the file of a copy, or of a store that no one else uses, without changing its schema. */
+must_use int store_look(const struct env *env, const char *path, store_fn fn, void *arg,
+                        struct err *e);
+
 const struct env *store_env(const struct store *s);
 /* Milliseconds since 1970; what every row is stamped with. */
 msec_t store_now(const struct store *s);
 
-/* 0 keeps what fn wrote, -1 undoes it. */
-typedef int (*store_fn)(struct db *db, void *arg, struct err *e);
 /* Called once the transaction is on disk (r == 0) or undone (r == -1, with the fault). */
 typedef void (*store_done)(void *arg, int r, const struct err *e);
 

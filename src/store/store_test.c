@@ -356,6 +356,27 @@ static void a_newer_store_is_refused(void **state)
     assert_non_null(strstr(e.msg, "newer version"));
 }
 
+static void a_copy_is_the_store_of_one_moment(void **state)
+{
+    struct world *w = *state;
+    scoped(err_clear) struct err e = { 0 };
+    scoped(mem_free) char *to = mem_format("%s/copy.db", w->dir);
+    scoped(mem_free) char *nowhere = mem_format("%s/none", w->dir);
+    char before[] = "before", after[] = "after";
+    int64_t n = 0;
+
+    assert_int_equal(store_write(w->store, add, before, &e), 0); /* still in the log */
+    assert_int_equal(store_copy(&env_real, w->dir, to, &e), 0);
+    assert_int_equal(store_write(w->store, add, after, &e), 0);
+    assert_int_equal(store_look(&env_real, to, count, &n, &e), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(tenants(w), 2);
+    assert_int_equal(store_copy(&env_real, w->dir, to, &e), -1); /* never over a file */
+    err_clear(&e);
+    assert_int_equal(store_copy(&env_real, nowhere, to, &e), -1);
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+}
+
 int main(void)
 {
     const struct CMUnitTest promises[] = {
@@ -371,6 +392,7 @@ int main(void)
                                         close_world),
         cmocka_unit_test_setup_teardown(a_failed_sync_ends_all_writing, open_world, close_world),
         cmocka_unit_test_setup_teardown(a_newer_store_is_refused, open_world, close_world),
+        cmocka_unit_test_setup_teardown(a_copy_is_the_store_of_one_moment, open_world, close_world),
     };
     return cmocka_run_group_tests_name("store", promises, NULL, NULL);
 }

@@ -62,7 +62,9 @@ export class Server {
             stdio: ["ignore", "pipe", "pipe"],
         });
         server.#child = child;
-        process.once("exit", () => child.kill("SIGKILL"));
+        const kill = () => child.kill("SIGKILL");
+        process.once("exit", kill);
+        child.once("exit", () => process.off("exit", kill));
         for (const stream of [child.stdout, child.stderr]) {
             createInterface({ input: stream }).on("line", (line) => {
                 server.#lastWords.push(line);
@@ -113,6 +115,10 @@ export class Server {
         return this.#child.pid;
     }
 
+    get ended() {
+        return this.#child.exitCode !== null || this.#child.signalCode !== null;
+    }
+
     /** A new key; the tenant is made when it is new. */
     async key(tenant, label = "test") {
         const { stdout } = await impresario([
@@ -152,7 +158,7 @@ export class Server {
     }
 
     async #ended(signal) {
-        if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
+        if (this.ended) {
             return { code: this.#child.exitCode, signal: this.#child.signalCode };
         }
         const timer = setTimeout(() => this.#child.kill("SIGKILL"), STOP_MS);

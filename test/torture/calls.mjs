@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * System calls that fail: strace makes the n-th call of one kind fail in the running server, once or from
+ * then on, while it creates, claims and finishes. Each request is answered with success or with an error;
+ * the server lives; and what was answered with success is there after a restart on a sound disk.
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { send } from "../support/api.mjs";
+import { firstJournal, loadUntil, timedStart } from "./kill.mjs";
+
+const SYNCS = ["fsync", "fdatasync"];
+const FAULTS = [
+    ...SYNCS.flatMap((call) => [[call, "EIO"], [call, "ENOSPC"]]),
+    ...["pwrite64", "write", "ftruncate"].flatMap((call) => [[call, "EIO"], [call, "ENOSPC"]]),
+    ...["rename", "mkdir", "unlink"].flatMap((call) => [[call, "EIO"], [call, "ENOSPC"]]),
+    ...["openat", "socketpair", "pipe2", "accept4"].map((call) => [call, "EMFILE"]),
+    ["pread64", "EIO"],
+    ["sendmsg", "EPIPE"],
+];
+/** Every fault once and for ever, at the first, the third and the tenth call. */
+const CASES = FAULTS.flatMap(([call, error]) =>
+    ["1", "3", "10", "1+", "3+"].map((when) => ({ call, error, when })),
+);
+const ANSWERS = 40;
+/** Longer than any of it takes; what waits longer hangs. */
+const PATIENCE_MS = 30_000;
+
+/** Runs `work` while `fault` is injected into process `pid`. Tells how often it was. */
+async function withFault({ call, error, when }, pid, work) {
+    const inject = `inject=${call}:error=${error}:when=${when}`;
+    const tracer = spawn("strace", ["-f", "-p", String(pid), "-e", `trace=${call}`, "-e", inject], {
+        stdio: ["ignore", "ignore", "pipe"],
+    });
+    let injected = 0;
+    const attached = new Promise((resolve, reject) => {
+        createInterface({ input: tracer.stderr }).on("line", (line) => {
+            if (line.includes("(INJECTED)")) injected++;
+            if (/attached/.test(line)) resolve();
+        });
+        tracer.once("error", reject);
+        tracer.once("exit", (code) => reject(new Error(`strace ended with ${code}`)));
+    });
+    await attached;
+    let hangs = false;
+    const timer = setTimeout(() => {
+        hangs = true;
+        tracer.kill("SIGINT");
+    }, PATIENCE_MS);
+    try {
+        await work();
+        assert.ok(!hangs, `a request was not answered within ${PATIENCE_MS} ms`);
+    } finally {
+        clearTimeout(timer);
+        const ended = tracer.exitCode === null && once(tracer, "exit");
+        tracer.kill("SIGINT");
+        await ended;
+    }
+    return injected;
+}
+
+/** @param {import("./run.mjs").Part} part */
+export async function calls(part) {
+    const first = part.random.between(0, CASES.length - 1);
+    let server = await timedStart(undefined, []);
+    let injected = 0;
+    try {
+        for (let i = 0; i < part.count && i < CASES.length; i++) {
+            // A prime apart from each other, so that few of them are of many kinds.
+            const fault = CASES[(first + i * 37) % CASES.length];
+            await part.check(Object.values(fault).join(" "), async () => {
+                const journal = await firstJournal(server, part.random, "torture-calls");
+                const times = await withFault(fault, server.pid, async () => {
+                    await loadUntil(journal, ANSWERS, 0, () => {
+                        journal.stop();
+                    });
+                });
+                injected += times;
+                if (SYNCS.includes(fault.call) && times > 0) {
+                    const ready = await send(server.url, "/readyz", { method: "GET" });
+                    assert.equal(ready.status, 503, "a failed sync is told");
+                    const { status } = await journal.api.call("credentials/create", { name: "late", value: "late" });
+                    assert.equal(status, 503, "nothing is written behind a failed sync");
+                    await journal.api.ok("jobs/list", {});
+                }
+                const { code, signal } = await server.end("SIGKILL");
+                assert.equal(signal, "SIGKILL", `it had ended by itself (${code}): ${server.lastWords.slice(-1000)}`);
+                server = await timedStart(server.data, []);
+                await journal.on(server.url, journal.api.key).check();
+                await journal.settle();
+            });
+            if (server.ended) server = await timedStart(server.data, []);
+        }
+        part.note(`${injected} calls failed`);
+        assert.ok(injected > 0, "strace injected nothing");
+    } catch (error) {
+        if (error.code === "ENOENT" || /strace/.test(error.message)) part.cannot(`needs strace and ptrace: ${error.message}`);
+        else throw error;
+    } finally {
+        await server.stop();
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The torture tests: what is promised to survive a crash, a power cut or a broken disk is put through
+ * them, many times.
+ *
+ *     run.mjs [--quick] [--count N] [--seed N] [PART ...]
+ *
+ * Without a name all parts run. A failure names its seed and its cycle; the same seed makes the same
+ * choices again. Ends with a line that counts cycles.
+ */
+import { parseArgs } from "node:util";
+import { kill } from "./kill.mjs";
+import { phasesOfBuilds, phasesOfJobs } from "./phases.mjs";
+import { power } from "./power.mjs";
+import { calls } from "./calls.mjs";
+import { Random } from "./random.mjs";
+
+/** `full` and `quick` are how often each is done; calls are a list, of which quick does each n-th. */
+const PARTS = [
+    { name: "kill", run: kill, full: 1000, quick: 40, what: "kill -9 at random moments under mixed load" },
+    { name: "jobs", run: phasesOfJobs, full: 600, quick: 12, what: "kill -9 in each phase of a job" },
+    { name: "builds", run: phasesOfBuilds, full: 400, quick: 8, what: "kill -9 in each phase of a build" },
+    { name: "power", run: power, full: 300, quick: 10, what: "power cuts on ext4 under mixed load" },
+    { name: "calls", run: calls, full: 1000, quick: 24, what: "system calls that fail, once and for ever" },
+];
+
+/** One part under way: what it is given, and how it tells what came of it. */
+export class Part {
+    passed = 0;
+    failed = 0;
+
+    constructor(row, count, seed) {
+        Object.assign(this, { name: row.name, count, seed, random: new Random(seed) });
+    }
+
+    /** Counts `work` as passed or failed, and goes on. */
+    async check(what, work) {
+        try {
+            await work();
+            this.passed++;
+        } catch (error) {
+            this.failed++;
+            console.log(`FAIL ${this.name}: ${what} (seed ${this.seed})\n  ${error.stack.replaceAll("\n", "\n  ")}`);
+        }
+    }
+
+    cycle(i, work) {
+        return this.check(`cycle ${i}`, work);
+    }
+
+    note(text) {
+        console.log(`   ${text}`);
+    }
+
+    /** This machine cannot do it: nothing is counted as passed. */
+    cannot(why) {
+        this.why = why;
+        console.log(`   NOT RUN: ${why}`);
+    }
+}
+
+const { values, positionals } = parseArgs({
+    options: { quick: { type: "boolean" }, count: { type: "string" }, seed: { type: "string" } },
+    allowPositionals: true,
+});
+const unknown = positionals.filter((name) => !PARTS.some((part) => part.name === name));
+if (unknown.length > 0) {
+    console.error(`no part ${unknown.join(", ")}; there are ${PARTS.map(({ name }) => name).join(", ")}`);
+    process.exit(2);
+}
+const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
+const count = { passed: 0, failed: 0 };
+const notRun = [];
+
+for (const row of PARTS) {
+    if (positionals.length > 0 && !positionals.includes(row.name)) continue;
+    const part = new Part(row, Number(values.count ?? (values.quick ? row.quick : row.full)), seed);
+    console.log(`== ${row.name}: ${row.what}, ${part.count} times, seed ${seed}`);
+    const began = performance.now();
+    try {
+        await row.run(part);
+    } catch (error) {
+        part.failed++;
+        console.log(`FAIL ${row.name} (seed ${seed}) ended early\n  ${error.stack}`);
+    }
+    console.log(`   ${part.passed} passed, ${part.failed} failed, ${((performance.now() - began) / 1000).toFixed(0)} s`);
+    count.passed += part.passed;
+    count.failed += part.failed;
+    if (part.why) notRun.push(`${row.name} (${part.why})`);
+}
+if (notRun.length > 0) console.log(`\nnot run: ${notRun.join("; ")}`);
+console.log(`\n${count.passed} passed, ${count.failed} failed`);
+process.exit(count.failed === 0 && count.passed > 0 ? 0 : 1);
