@@ -8,7 +8,6 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { send } from "../support/api.mjs";
 import { firstJournal, loadUntil, timedStart } from "./kill.mjs";
 
 const SYNCS = ["fsync", "fdatasync"];
@@ -70,6 +69,7 @@ export async function calls(part) {
         for (let i = 0; i < part.count && i < CASES.length; i++) {
             // A prime apart from each other, so that few of them are of many kinds.
             const fault = CASES[(first + i * 37) % CASES.length];
+            const before = server;
             await part.check(Object.values(fault).join(" "), async () => {
                 const journal = await firstJournal(server, part.random, "torture-calls");
                 const times = await withFault(fault, server.pid, async () => {
@@ -79,7 +79,7 @@ export async function calls(part) {
                 });
                 injected += times;
                 if (SYNCS.includes(fault.call) && times > 0) {
-                    const ready = await send(server.url, "/readyz", { method: "GET" });
+                    const ready = await fetch(`${server.url}/readyz`);
                     assert.equal(ready.status, 503, "a failed sync is told");
                     const { status } = await journal.api.call("credentials/create", { name: "late", value: "late" });
                     assert.equal(status, 503, "nothing is written behind a failed sync");
@@ -91,7 +91,11 @@ export async function calls(part) {
                 await journal.on(server.url, journal.api.key).check();
                 await journal.settle();
             });
-            if (server.ended) server = await timedStart(server.data, []);
+            if (server === before) {
+                // The check failed with the fault still in it: the next one begins anew.
+                await server.end("SIGKILL");
+                server = await timedStart(undefined, []);
+            }
         }
         part.note(`${injected} calls failed`);
         assert.ok(injected > 0, "strace injected nothing");
