@@ -185,10 +185,13 @@ test("a build killed while its workflow is deployed becomes ready without its mo
     const id = await start(s.tenant, asked(it));
     const { deployment_id: deployment, attempted_steps: told } = await until(s.tenant, id, ({ status }) => status === "deploying");
     const requests = s.model.requests.length;
+    const { in_progress_builds: listed } = await s.tenant.ok("workflows/list", {});
 
     const tenant = await killed(t, s, "anthropic", { IMPRESARIO_DISCOVER_SECONDS: "2" });
     const build = await ended(tenant, id);
     assert.equal(build.status, "ready", JSON.stringify(build, null, 1));
+    const { status, workflow_name: name } = listed.find(({ build_id: each }) => each === id);
+    assert.deepEqual([status, name], ["deploying", build.workflow_name]);
     assert.equal(build.deployment_id, deployment);
     assert.equal(build.attempted_steps.length, told.length);
     assert.equal(s.model.requests.length, requests, "the model was asked again");
