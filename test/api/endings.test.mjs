@@ -186,7 +186,8 @@ test("memory without end ends the job", async () => {
     );
     const job = await t.run("hungry", {}, { timeout_seconds: 60 });
     assert.equal(job.status, "failed");
-    assert.match(job.error, /memory/i);
+    // Control groups end the box; where there are none, the limit of the process makes the allocation fail.
+    assert.match(job.error, /memory|Array buffer allocation failed/);
 });
 
 test("a disk without end ends in an error of the workflow, not of the server", async () => {
