@@ -202,7 +202,7 @@ static void make_internet(void)
 
     if (geteuid() != 0 || unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 ||
         mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
-        (void)fprintf(stderr, "# not root: what needs an internet of its own is skipped\n");
+        (void)fprintf(stderr, "# not root: what needs an internet of its own does not run\n");
         return;
     }
     if (pipe2(up, O_CLOEXEC) < 0 || pipe2(cable, O_CLOEXEC) < 0)
