@@ -71,8 +71,13 @@ static int name_layer(struct building *b, struct err *e)
     scoped(fd_close) int dir = open(layers, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     (void)tree_remove(path); /* of a server that ended before the row was kept */
-    if (dir < 0 || rename(b->staging, path) < 0 || syncfs(dir) < 0)
+    if (dir < 0 || rename(b->staging, path) < 0)
         return err_set_errno(e, ERR_IO, errno, "keep the installed dependencies");
+    if (syncfs(dir) < 0) {
+        (void)err_set_errno(e, ERR_IO, errno, "sync the installed dependencies");
+        disk_fail(store_env(b->engine->store)->disk, e->msg); /* as any sync that failed */
+        return -1;
+    }
     return 0;
 }
 
