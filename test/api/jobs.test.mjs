@@ -389,6 +389,12 @@ test("list refuses what it cannot do", async () => {
 test("cancel ends a running job with an error and no result", async () => {
     const id = await t.start("hold", { path: "/hold/cancel" });
     await site.visit("/hold/cancel");
+    const running = await t.ok("jobs/list", { status: "running" });
+    assert.deepEqual(
+        running.jobs.map(({ job_id, status, completed_at }) => [job_id, status, completed_at]),
+        [[id, "running", null]],
+    );
+    assert.equal((await t.ok("jobs/get", { id })).status, "running");
     const cancelled = await t.ok("jobs/cancel", { id });
     assert.equal(cancelled.success, true);
     assert.notEqual(cancelled.message, "");
