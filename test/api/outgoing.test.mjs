@@ -47,7 +47,6 @@ if (process.getuid() === 0) {
         "a job's redirected fetch",
         "a job's sockets",
         "a job's page",
-        "a job's redirected page",
         "what a page loads",
         "the hands of a model",
     ];
