@@ -124,6 +124,11 @@ static int read_answer(const struct model_config *config, const struct exchange 
         out->tokens_out = believable(out->tokens_out);
         return 0;
     }
+    if (x->status >= 300 && x->status < 400)
+        return err_set(e, ERR_INPUT,
+                       "status %ld: its API leads to another address, which is not followed. Set "
+                       "model_base_url to that address",
+                       x->status);
     scoped(mem_free) char *words = words_of(config, answer, buf_str(&x->body));
     return err_set(e, may_pass(x->status) ? ERR_UNAVAILABLE : ERR_INPUT, "status %ld: %s",
                    x->status, words);

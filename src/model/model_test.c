@@ -240,6 +240,20 @@ static void what_is_refused_is_not_tried_again(void **state)
     assert_int_equal(server.sent, 1);
 }
 
+static void an_api_that_leads_elsewhere_is_not_followed(void **state)
+{
+    static const struct played script[] = { { 307, 0, "" } };
+    scoped(err_clear) struct err e = { 0 };
+    struct model_reply r = { 0 };
+
+    (void)state;
+    assert_int_equal(call(script, 0, &r, &e), -1);
+    assert_int_equal(e.code, ERR_INPUT);
+    assert_string_equal(e.msg, "status 307: its API leads to another address, which is not "
+                               "followed. Set model_base_url to that address");
+    assert_int_equal(server.sent, 1);
+}
+
 static void tries_have_an_end(void **state)
 {
     static const struct played script[6] = { { 500, 0, NULL }, { 502, 0, "<html>" },
@@ -279,6 +293,7 @@ int main(void)
         cmocka_unit_test(providers_are_known_by_name),
         cmocka_unit_test(what_may_pass_is_tried_again),
         cmocka_unit_test(what_is_refused_is_not_tried_again),
+        cmocka_unit_test(an_api_that_leads_elsewhere_is_not_followed),
         cmocka_unit_test(tries_have_an_end),
         cmocka_unit_test(a_call_is_stopped_while_it_pauses),
     };
