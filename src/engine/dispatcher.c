@@ -4,13 +4,15 @@
  *
  * Tenants take turns, each with its own jobs in order. At most `slots` boxes run jobs or are started
  * for one, and spare_slots more for tenants that have none, so that a full house does not delay
- * anybody's first job. Up to warm_slots wait, ready, for the next. A job whose dependencies have a layer of their own needs a slot that was started with it:
- * the first such job pays for the start, and its successor finds one waiting, since the layer that
- * was asked for last is the one that is kept warm.
+ * anybody's first job. warm_slots wait, ready, for the next; or as many as came at once of late, as
+ * far as `slots` leaves room. A job whose dependencies have a layer of their own needs a slot that was
+ * started with it: the first such job pays for the start, and its successor finds one waiting, since
+ * the layer that was asked for last is the one that is kept warm.
  */
 #include "artifact/base64.h"
 #include "base/log.h"
 #include "domain/credential.h"
+#include "engine/demand.h"
 #include "engine/outcomes.h"
 #include "engine/slot.h"
 
@@ -25,7 +27,7 @@ enum {
 struct place {
     struct slot *slot;
     bool begun;   /* the row of its job says so: the job needs an outcome */
-    bool dropped; /* it is being killed before its job began */
+    bool dropped; /* it is being killed, before its job began or while it waited for one */
     struct place *next;
 };
 
@@ -35,7 +37,9 @@ struct dispatcher {
     struct place *places;
     struct id last; /* the tenant that had the last turn */
     struct outcomes *outcomes;
-    char *warm_layer;    /* of the last job; NULL: none */
+    char *warm_layer; /* of the last job; NULL: none */
+    struct demand demand;
+    struct timer *cool;  /* fires when less is to be kept warm */
     struct timer *retry; /* nothing is given a slot before it fires */
     int failures;        /* in a row */
     bool working;        /* inside dispatch(): callbacks ask for another round */
@@ -48,6 +52,11 @@ struct dispatcher {
 static void dispatch(struct dispatcher *d);
 
 /* ---- counting ---- */
+
+static msec_t now(const struct dispatcher *d)
+{
+    return clock_steady(store_env(d->engine->store)->clock);
+}
 
 /* Cores bound how many browsers make progress at once, memory how many fit: one needs 300 to 600 MiB
  * as a rule. */
@@ -66,7 +75,8 @@ static int count(const struct dispatcher *d, bool with_job)
     int n = 0;
 
     for (const struct place *p = d->places; p; p = p->next)
-        n += slot_state(p->slot) != SLOT_ENDED && (slot_job(p->slot) != NULL) == with_job;
+        n += slot_state(p->slot) != SLOT_ENDED && (slot_job(p->slot) != NULL) == with_job &&
+             (with_job || !p->dropped);
     return n;
 }
 
@@ -75,7 +85,7 @@ static void note(struct dispatcher *d)
     int ready = 0;
 
     for (const struct place *p = d->places; p; p = p->next)
-        ready += slot_state(p->slot) == SLOT_READY && !slot_job(p->slot);
+        ready += slot_state(p->slot) == SLOT_READY && !slot_job(p->slot) && !p->dropped;
     engine_note_slots(d->engine, (int)d->slots, count(d, true), ready);
 }
 
@@ -90,7 +100,7 @@ static struct place *free_place(const struct dispatcher *d, const char *layer)
     struct place *warming = NULL;
 
     for (struct place *p = d->places; p; p = p->next) {
-        if (slot_job(p->slot) || !same_layer(slot_layer(p->slot), layer))
+        if (slot_job(p->slot) || p->dropped || !same_layer(slot_layer(p->slot), layer))
             continue;
         if (slot_state(p->slot) == SLOT_READY)
             return p;
@@ -309,9 +319,9 @@ static struct place *start(struct dispatcher *d, const char *layer)
 static void make_room(struct dispatcher *d, const char *layer)
 {
     for (struct place *p = d->places; p; p = p->next) {
-        if (!slot_job(p->slot) && slot_state(p->slot) == SLOT_READY &&
+        if (!slot_job(p->slot) && !p->dropped && slot_state(p->slot) == SLOT_READY &&
             !same_layer(slot_layer(p->slot), layer)) {
-            slot_kill(p->slot);
+            drop(p);
             return;
         }
     }
@@ -417,6 +427,7 @@ static bool place_one(struct dispatcher *d)
         return !full && admit(d);
     d->guest_turn = true;
     d->last = next.tenant;
+    demand_note(&d->demand, now(d));
 
     mem_free(d->warm_layer);
     d->warm_layer = mem_text(next.run.layer);
@@ -446,13 +457,43 @@ static bool place_one(struct dispatcher *d)
     return true;
 }
 
+static void cool(void *arg)
+{
+    struct dispatcher *d = arg;
+
+    d->cool = NULL;
+    dispatch(d);
+}
+
+/* No more than could run: what d->slots allows is what the machine's memory does. */
+static int64_t warm_wanted(struct dispatcher *d)
+{
+    int64_t least = d->engine->settings->warm_slots;
+    int64_t room = d->slots - count(d, true);
+    int64_t lately = demand_now(&d->demand, now(d));
+
+    if (least == 0 || lately <= least)
+        return least;
+    if (!d->cool)
+        d->cool = loop_timer(d->engine->loop, d->demand.until - now(d), cool, d);
+    return room <= least ? least : lately < room ? lately : room;
+}
+
+/* Of several one has no layer: what is deployed next may need none. */
 static void keep_warm(struct dispatcher *d)
 {
     int64_t idle = count(d, false);
-    int64_t want = d->engine->settings->warm_slots;
+    int64_t want = warm_wanted(d);
 
-    while (idle < want && !d->retry && start(d, idle == 0 ? d->warm_layer : NULL))
+    while (idle < want && !d->retry &&
+           start(d, idle == 0 || idle < want - 1 ? d->warm_layer : NULL))
         idle++;
+    for (struct place *p = d->places; p && idle > want; p = p->next) {
+        if (!slot_job(p->slot) && !p->dropped && slot_state(p->slot) == SLOT_READY) {
+            drop(p);
+            idle--;
+        }
+    }
 }
 
 static void dispatch(struct dispatcher *d)
@@ -523,7 +564,7 @@ void dispatcher_forget(struct dispatcher *d, const char *layer)
         mem_free(take(d->warm_layer));
     for (struct place *p = d->places; p; p = p->next) {
         if (!slot_job(p->slot) && same_layer(slot_layer(p->slot), layer))
-            slot_kill(p->slot);
+            drop(p);
     }
 }
 
@@ -564,6 +605,7 @@ void dispatcher_free(struct dispatcher *d)
         mem_free(p);
     }
     timer_free(d->retry);
+    timer_free(d->cool);
     outcomes_free(d->outcomes);
     mem_free(d->warm_layer);
     mem_free(d);

@@ -286,6 +286,20 @@ test("a job without a warm browser is queued, then starts one, then runs; and a 
     await mine.finished(second);
 });
 
+test("as many slots are kept warm as jobs came at once, where there is room", async (c) => {
+    const server = await Server.start({ env: { IMPRESARIO_WARM_SLOTS: "1", IMPRESARIO_JOB_SLOTS: "3" } });
+    c.after(() => server.stop());
+    const mine = await Tenant.make("jobs-demand", server);
+    await mine.deploy(oneWorkflow("burst", "return 1;"));
+    const warm = async (n) => {
+        for (let ready; ready !== n; ) ready = (await (await fetch(`${server.url}/readyz`)).json()).warm;
+    };
+    await warm(1);
+    const ids = await Promise.all(Array.from({ length: 5 }, () => mine.start("burst")));
+    for (const id of ids) assert.equal((await mine.finished(id)).status, "completed");
+    await warm(3);
+});
+
 test("the same nonce and the same body are the same job", async () => {
     const input = { workflow: "echo", params: { n: 1 }, nonce: "n-1" };
     const first = await t.ok("jobs/create", input);
