@@ -554,6 +554,33 @@ static void other_questions_have_empty_answers(void **state)
 
 /* ---- no way around ---- */
 
+static void the_cable_inside_leads_nowhere(void **state)
+{
+    static const char by_it[] =
+        "import socket, struct\n"
+        "for family, at in ((socket.AF_INET, ('10.9.0.2', 80)), (socket.AF_INET, ('192.0.0.8', 80)),\n"
+        "    (socket.AF_INET6, ('fd99::2', 80, 0, 0)), (socket.AF_INET6, ('fe80::1', 80, 0, 2))):\n"
+        "  for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):\n"
+        "    s = socket.socket(family, kind); s.settimeout(0.5)\n"
+        "    try:\n"
+        "      s.setsockopt(socket.SOL_SOCKET, 25, b'net0\\0')\n" /* SO_BINDTODEVICE */
+        "      s.connect(at); s.send(b'GET / HTTP/1.0\\r\\n\\r\\n'); print('answered' if s.recv(1) else 'ended')\n"
+        "    except OSError as e: print(e)\n"
+        "print('tried')\n";
+    struct world w;
+    struct run r;
+
+    (void)state;
+    outside_forget();
+    world_open(&w, NULL, 0);
+    run_python(&r, &w, by_it);
+    run_says(&r, "tried\n");
+    assert_silent(&r, "answered");
+    assert_int_equal(outside_connections(), 0);
+    run_done(&r);
+    world_close(&w);
+}
+
 static void nobody_inside_has_rights_over_the_cage(void **state)
 {
     struct world w;
@@ -564,7 +591,8 @@ static void nobody_inside_has_rights_over_the_cage(void **state)
     run_script(
         &r, &w,
         "for c in 'nft list ruleset' 'nft flush ruleset' 'ip link set lo down' "
-        "'ip link add v type veth' 'ip route flush table local' 'ip addr add 10.9.0.9/8 dev lo'"
+        "'ip link add v type veth' 'ip link set net0 down' 'ip link del net0' "
+        "'ip route add 10.9.0.0/24 dev net0' 'ip route flush table local' 'ip addr add 10.9.0.9/8 dev lo'"
         " 'ip rule add from all table 9' 'nsenter -t 1 -n true' 'unshare -Urn true' "
         "'tee /proc/sys/net/ipv4/ip_local_port_range' 'ping -c1 8.8.8.8'; do "
         "$c </dev/null >/dev/null 2>&1 && echo \"did $c\"; done; "
@@ -572,7 +600,7 @@ static void nobody_inside_has_rights_over_the_cage(void **state)
         "ls /sys/class/net 2>/dev/null; grep -c : /proc/net/dev");
     assert_silent(&r, "did ");
     run_says(&r, "not permitted");
-    run_says(&r, "1\n"); /* one interface */
+    run_says(&r, "3\n"); /* the loopback, and a cable that ends in here */
     run_done(&r);
     world_close(&w);
 }
@@ -862,6 +890,7 @@ static void chromium_loads_a_page(void **state)
         cmocka_unit_test(a_registry_on_the_hosts_loopback_is_for_installs_alone),                \
         cmocka_unit_test(other_questions_have_empty_answers),                                    \
         cmocka_unit_test(nobody_inside_has_rights_over_the_cage),                                \
+        cmocka_unit_test(the_cable_inside_leads_nowhere),                                        \
         cmocka_unit_test(in_a_browsers_box_more_namespaces_lead_nowhere),                        \
         cmocka_unit_test(datagrams_are_refused_at_once),                                         \
         cmocka_unit_test(it_comes_back_on_the_loop_that_comes_next),                             \

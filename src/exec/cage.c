@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How a cage works. The namespace has no interface but its loopback, and a route that makes every
- * address in the world local to it ("AnyIP"): a connection to anywhere arrives on that loopback.
+ * How a cage works. The namespace has no interface that leads out, and a route that makes every
+ * address in the world local to it ("AnyIP"): a connection to anywhere arrives on its loopback.
  * There netfilter redirects it to one of our listeners, which remembers where it was meant to go.
  * Whatever program it comes from, no proxy has to be configured, and there is nothing else to try:
  * no gateway, no neighbour, no interface that leads out. Datagrams are refused at once, so that
@@ -106,15 +106,78 @@ static int enter_namespaces(void)
 
 /* ---- the namespace ---- */
 
-static int raise_loopback(void)
+/* One question of netlink's, and its answer. */
+static int ask_kernel(const struct nlmsghdr *question)
 {
-    struct ifreq lo = { .ifr_name = "lo" };
+    struct {
+        struct nlmsghdr head;
+        struct nlmsgerr result;
+        char more[128];
+    } answer;
+    scoped(fd_close) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+    if (fd < 0 || send(fd, question, question->nlmsg_len, 0) < 0 ||
+        recv(fd, &answer, sizeof answer, 0) < 0)
+        return -1;
+    errno = -answer.result.error;
+    return answer.result.error ? -1 : 0;
+}
+
+static int change_interface(unsigned long what, struct ifreq *with)
+{
     scoped(fd_close) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-    if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &lo) < 0)
-        return -1;
-    lo.ifr_flags |= IFF_UP | IFF_RUNNING;
-    return ioctl(fd, SIOCSIFFLAGS, &lo);
+    return fd < 0 ? -1 : ioctl(fd, what, with);
+}
+
+static int raise_interface(const char *name)
+{
+    struct ifreq it = { .ifr_flags = IFF_UP | IFF_RUNNING };
+
+    (void)snprintf(it.ifr_name, sizeof it.ifr_name, "%s", name);
+    return change_interface(SIOCSIFFLAGS, &it);
+}
+
+static int give_address(const char *name, unsigned long what, const char *address)
+{
+    struct ifreq it = { 0 };
+    struct sockaddr_in at = { .sin_family = AF_INET };
+
+    (void)inet_pton(AF_INET, address, &at.sin_addr);
+    (void)snprintf(it.ifr_name, sizeof it.ifr_name, "%s", name);
+    memcpy(&it.ifr_addr, &at, sizeof at);
+    return change_interface(what, &it);
+}
+
+/* A browser that sees no interface but a loopback takes itself to be offline: pages read so in
+ * navigator.onLine, and names that are not there fail as if the cable were out. So there is one, a
+ * cable that ends in here again, with the address for those that have none (RFC 7600, 192.0.0.8). No
+ * route uses it. A kernel that cannot make it leaves the browser with what it believes. */
+static void look_connected(void)
+{
+    static const char kind[] = "veth", name[] = "net0", other[] = "veth0"; /* the kernel's name */
+    struct {
+        struct nlmsghdr head;
+        struct ifinfomsg link;
+        struct rtattr name_is;
+        char name[8];
+        struct rtattr info;
+        struct rtattr kind_is;
+        char kind[4];
+    } ask = {
+        .head = { .nlmsg_len = sizeof ask,
+                  .nlmsg_type = RTM_NEWLINK,
+                  .nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK },
+        .name_is = { .rta_len = RTA_LENGTH(sizeof name), .rta_type = IFLA_IFNAME },
+        .info = { .rta_len = RTA_LENGTH(RTA_SPACE(sizeof ask.kind)), .rta_type = IFLA_LINKINFO },
+        .kind_is = { .rta_len = RTA_LENGTH(sizeof ask.kind), .rta_type = IFLA_INFO_KIND },
+    };
+
+    memcpy(ask.name, name, sizeof name);
+    memcpy(ask.kind, kind, sizeof ask.kind);
+    if (ask_kernel(&ask.head) == 0 && give_address(name, SIOCSIFADDR, "192.0.0.8") == 0 &&
+        give_address(name, SIOCSIFNETMASK, "255.255.255.255") == 0 && raise_interface(other) == 0)
+        (void)raise_interface(name);
 }
 
 /* ip route add local default dev lo */
@@ -138,17 +201,8 @@ static int make_all_local(unsigned char family)
         .attribute = { .rta_len = RTA_LENGTH(sizeof loopback), .rta_type = RTA_OIF },
         .device = loopback,
     };
-    struct {
-        struct nlmsghdr head;
-        struct nlmsgerr result;
-        char more[128];
-    } answer;
-    scoped(fd_close) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
-    if (fd < 0 || send(fd, &ask, sizeof ask, 0) < 0 || recv(fd, &answer, sizeof answer, 0) < 0)
-        return -1;
-    errno = -answer.result.error;
-    return answer.result.error ? -1 : 0;
+    return ask_kernel(&ask.head);
 }
 
 /* By the program, so that the rules can be read here and on any machine, and not by netlink. */
@@ -241,11 +295,12 @@ int cage_enter(const struct cage_gate *gate, const struct cage_box *box, int wor
         errno = ENOTCONN;
         return -1;
     }
-    if (enter_namespaces() < 0 || raise_loopback() < 0 || make_all_local(AF_INET) < 0)
+    if (enter_namespaces() < 0 || raise_interface("lo") < 0 || make_all_local(AF_INET) < 0)
         return -1;
     /* Without IPv6 in the kernel there is nothing to guard. */
     if (make_all_local(AF_INET6) < 0 && errno != EAFNOSUPPORT && errno != EOPNOTSUPP)
         return -1;
+    look_connected();
     if (loopback && write_file("/proc/sys/net/ipv4/ip_local_port_range", ports) < 0) {
         (void)dprintf(words, "/proc/sys/net is read-only");
         return -1;

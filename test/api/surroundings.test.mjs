@@ -69,6 +69,19 @@ test("the user agent does not say Headless", async () => {
     assert.ok(!webdriver);
 });
 
+test("a page takes itself to be online, and a name that is not there is told as that", async () => {
+    await t.deploy(
+        oneWorkflow(
+            "online",
+            `await page.goto("${site.url}/start");
+return [await page.evaluate(() => navigator.onLine), await page.goto("http://nowhere.invalid/").catch(({ message }: any) => message)];`,
+        ),
+    );
+    const [online, error] = await t.result("online");
+    assert.equal(online, true);
+    assert.match(error, /ERR_NAME_NOT_RESOLVED/);
+});
+
 test("a startUrl that cannot be opened fails the job before the handler, and is named", async () => {
     await t.deploy(
         oneWorkflow(
