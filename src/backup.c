@@ -24,7 +24,8 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "cli/text.h"
-#include "domain/credential.h"
+#include "domain/audit.h"
+#include "domain/sealed.h"
 #include "domain/stored.h"
 
 #include <archive.h>
@@ -246,6 +247,42 @@ static char *folder_of(const char *path)
                            : mem_text_n(path, (size_t)(slash - path));
 }
 
+struct noted {
+    const struct sealer *sealer;
+    const char *file;
+};
+
+static int note_backup(struct db *db, void *arg, struct err *e)
+{
+    const struct noted *n = arg;
+
+    return audit_add_host(db, n->sealer, "store.backed_up", n->file, NULL, e);
+}
+
+static int look_for_log(struct db *db, void *arg, struct err *e)
+{
+    (void)e;
+    *(bool *)arg = audit_there(db);
+    return 0;
+}
+
+/* A store of an older schema, which its own server may be using, stays as it is. */
+static int note(const struct settings *settings, const char *copy, const char *file, struct err *e)
+{
+    scoped(sealer_close) struct sealer *sealer = NULL;
+    scoped(store_close) struct store *store = NULL;
+    bool there = false;
+
+    if (store_look(&env_real, copy, look_for_log, &there, e) < 0)
+        return -1;
+    if (!there)
+        return 0;
+    if (store_open(&env_real, settings->data, &store, e) < 0 ||
+        audit_open_key(store, settings->master_key_file, &sealer, e) < 0)
+        return -1;
+    return store_write(store, note_backup, &(struct noted){ sealer, file }, e);
+}
+
 /* Under a name of its own until it is whole; never over a file that is there. */
 static int backup(struct backup *b, const char *file, bool with_key, struct err *e)
 {
@@ -259,6 +296,8 @@ static int backup(struct backup *b, const char *file, bool with_key, struct err 
     if (fd < 0)
         return err_set_errno(e, ERR_IO, errno, "write %s", part);
     int r = write_backup(b, fd, copy, with_key, e);
+    if (r == 0)
+        r = note(b->settings, copy, file, e);
     if (r == 0 && renameat2(AT_FDCWD, part, AT_FDCWD, file, RENAME_NOREPLACE) < 0)
         r = err_set_errno(e, ERR_IO, errno, "name the backup %s", file);
     if (r == 0 && disk_sync_dir(&disk_real, folder) < 0)
@@ -424,37 +463,26 @@ static int take_all(struct restore *r, const char *file, struct err *e)
     return check_entries(r, e);
 }
 
-static int has_secrets(struct db *db, void *arg, struct err *e)
+static int note_restore(struct db *db, void *arg, struct err *e)
 {
-    bool *any = arg;
-    int found = credential_any(db, e);
-
-    *any = found > 0;
-    return found < 0 ? -1 : 0;
+    return audit_add_host(db, arg, "store.restored", IMPRESARIO_VERSION, NULL, e);
 }
 
-static int opens(struct db *db, void *arg, struct err *e)
-{
-    return credential_try(db, arg, e);
-}
-
-/* What is sealed must open with the key that the server will use. */
+/* What is sealed must open with the key that the server will use. The store's schema comes up to date. */
 static int check_key(const struct restore *r, struct err *e)
 {
-    scoped(mem_free) char *store = mem_format("%s/" STORE, r->staging);
     scoped(mem_free) char *own = mem_format("%s/" KEY, r->staging);
+    scoped(mem_free) char *usual = mem_format("%s/" KEY, r->settings->data);
+    const char *named = r->settings->master_key_file;
+    const char *key = access(own, F_OK) == 0 || strcmp(named, usual) == 0 ? own : named;
     scoped(sealer_close) struct sealer *sealer = NULL;
-    bool any = false;
+    scoped(store_close) struct store *store = NULL;
 
-    if (store_look(&env_real, store, has_secrets, &any, e) < 0)
-        return -1;
-    if (!any)
-        return 0;
-    const char *key = access(own, F_OK) == 0 ? own : r->settings->master_key_file;
-    if (sealer_open(&env_real, key, false, &sealer, e) < 0)
-        return err_wrap(e, "the backup has sealed credentials; name their key with "
-                           "--master-key-file");
-    return store_look(&env_real, store, opens, sealer, e);
+    return store_open(&env_real, r->staging, &store, e) < 0 ||
+                   sealed_open(store, key, &sealer, e) < 0 ||
+                   store_write(store, note_restore, sealer, e) < 0
+               ? -1
+               : 0;
 }
 
 static int make_durable(const struct restore *r, struct err *e)

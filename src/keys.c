@@ -9,6 +9,7 @@
 #include "base/settings.h"
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "domain/audit.h"
 #include "domain/key.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@ static const char usage[] =
 
 struct asked {
     const char *tenant, *label, *which;
+    const struct sealer *sealer; /* of the audit log */
     struct key key;
 };
 
@@ -33,14 +35,21 @@ static int create(struct db *db, void *arg, struct err *e)
 {
     struct asked *a = arg;
 
-    return key_create(db, a->tenant, a->label, &a->key, e);
+    if (key_create(db, a->tenant, a->label, &a->key, e) < 0)
+        return -1;
+    scoped(mem_free) char *detail = mem_format("tenant %s, label %s", a->tenant, a->label);
+    return audit_add_host(db, a->sealer, "key.created", a->key.id.text, detail, e);
 }
 
 static int revoke_key(struct db *db, void *arg, struct err *e)
 {
     const struct asked *a = arg;
+    struct id id;
 
-    return key_revoke(db, a->which, e);
+    return key_revoke(db, a->which, &id, e) < 0 ||
+                   audit_add_host(db, a->sealer, "key.revoked", id.text, NULL, e) < 0
+               ? -1
+               : 0;
 }
 
 static void print_row(void *arg, const struct key_row *row)
@@ -100,6 +109,7 @@ int key_main(int argc, char **argv)
 {
     scoped(settings_done) struct settings settings = { 0 };
     scoped(err_clear) struct err e = { 0 };
+    scoped(sealer_close) struct sealer *sealer = NULL;
     scoped(store_close) struct store *store = NULL;
     struct asked asked = { 0 };
 
@@ -118,7 +128,12 @@ int key_main(int argc, char **argv)
         return EXIT_USAGE;
     }
     if (store_open(&env_real, settings.data, &store, &e) < 0 ||
-        act(store, argv[1], &asked, &e) < 0) {
+        audit_open_key(store, settings.master_key_file, &sealer, &e) < 0) {
+        fprintf(stderr, "impresario: %s\n", e.msg);
+        return EXIT_OUTCOME;
+    }
+    asked.sealer = sealer;
+    if (act(store, argv[1], &asked, &e) < 0) {
         fprintf(stderr, "impresario: %s\n", e.msg);
         return e.code == ERR_INPUT ? EXIT_USAGE : EXIT_OUTCOME;
     }

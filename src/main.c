@@ -29,6 +29,7 @@ int main(int argc, char **argv)
     static const struct command own[] = {
         { "serve", "Run the server", serve_main },
         { "key", "Create, list and revoke API keys", key_main },
+        { "audit", "List and verify the audit log", audit_main },
         { "backup", "Copy everything that is kept into one file, also while the server runs",
           backup_main },
         { "restore", "Make a data directory from such a file", restore_main },

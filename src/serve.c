@@ -13,7 +13,8 @@
 #include "base/log.h"
 #include "base/settings.h"
 #include "cli/cli.h"
-#include "domain/credential.h"
+#include "domain/audit.h"
+#include "domain/sealed.h"
 #include "egress/egress.h"
 #include "exec/probe.h"
 
@@ -102,33 +103,34 @@ static char *url_of(const struct server *s, long port)
     return mem_format(v6 ? "http://[%s]:%ld" : "http://%s:%ld", s->address, port);
 }
 
-static int try_credential(struct db *db, void *arg, struct err *e)
+static int note_start(struct db *db, void *arg, struct err *e)
 {
-    return credential_try(db, arg, e);
+    const struct server *s = arg;
+
+    return audit_add(db, s->sealer,
+                     &(struct audit_event){ "server", NULL, "server.started", IMPRESARIO_VERSION,
+                                            s->settings.data },
+                     e);
 }
 
-static int any_credential(struct db *db, void *arg, struct err *e)
+static int note_stop(struct db *db, void *arg, struct err *e)
 {
-    bool *any = arg;
-    int found = credential_any(db, e);
+    const struct server *s = arg;
 
-    *any = found > 0;
-    return found < 0 ? -1 : 0;
+    return audit_add(db, s->sealer,
+                     &(struct audit_event){ "server", NULL, "server.stopped", IMPRESARIO_VERSION,
+                                            s->settings.data },
+                     e);
 }
 
-/* A missing master key is made only while nothing is sealed: a new one would open none of it. */
 static int start_store(struct server *s, struct err *e)
 {
-    bool sealed = false;
-
-    if (store_open(&env_real, s->settings.data, &s->store, e) < 0 ||
-        blobs_open(&env_real, s->settings.data, &s->blobs, e) < 0 ||
-        store_read(s->store, any_credential, &sealed, e) < 0)
-        return -1;
-    if (sealer_open(&env_real, s->settings.master_key_file, !sealed, &s->sealer, e) < 0)
-        return sealed ? err_wrap(e, "stored credentials are sealed under a key that is needed")
-                      : -1;
-    return store_read(s->store, try_credential, s->sealer, e);
+    return store_open(&env_real, s->settings.data, &s->store, e) < 0 ||
+                   blobs_open(&env_real, s->settings.data, &s->blobs, e) < 0 ||
+                   sealed_open(s->store, s->settings.master_key_file, &s->sealer, e) < 0 ||
+                   store_write(s->store, note_start, s, e) < 0
+               ? -1
+               : 0;
 }
 
 static int start_spawner(struct server *s, struct err *e)
@@ -305,7 +307,7 @@ static int run(struct server *s, const sigset_t *ends, struct err *e)
     api_drain(s->api);
     engine_drain(s->engine);
     http_drain(s->http);
-    return 0;
+    return store_write(s->store, note_stop, s, e);
 }
 
 int serve_main(int argc, char **argv)

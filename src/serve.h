@@ -7,6 +7,7 @@
 
 int serve_main(int argc, char **argv);   /* impresario serve */
 int key_main(int argc, char **argv);     /* impresario key create|list|revoke */
+int audit_main(int argc, char **argv);   /* impresario audit list|verify */
 int backup_main(int argc, char **argv);  /* impresario backup FILE */
 int restore_main(int argc, char **argv); /* impresario restore FILE */
 int routes_main(int argc, char **argv);  /* impresario routes: the API described */

@@ -16,7 +16,7 @@ const AT_ONCE = 2;
 const LAST = "api/routes-called.test.mjs";
 
 const wanted = process.argv.slice(2);
-const files = ["agent", "api", "cli", "clients"]
+const files = ["agent", "api", "cli", "clients", "secrets"]
     .flatMap((folder) => readdirSync(join(HERE, folder)).map((name) => `${folder}/${name}`))
     .filter((path) => path.endsWith(".test.mjs"))
     .filter((path) => wanted.length === 0 || wanted.some((part) => path.includes(part)))

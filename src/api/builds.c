@@ -108,7 +108,8 @@ static int build(struct call *c, struct db *db, json_t **out, struct err *e)
     };
     struct id id;
 
-    if (check(c, &spec, e) < 0 || ai_build_create(db, &spec, &id, e) < 0)
+    if (check(c, &spec, e) < 0 || ai_build_create(db, &spec, &id, e) < 0 ||
+        call_audit(c, db, "ai_build.created", id.text, NULL, e) < 0)
         return -1;
     *out = json_pack("{s:s,s:s}", "build_id", id.text, "status", "pending");
     return 0;
@@ -191,7 +192,8 @@ static int cancel(struct call *c, struct db *db, json_t **out, struct err *e)
     char status[24];
     int cancelled = ai_build_cancel(db, c->tenant, json_text(c->input, "build_id"), status, e);
 
-    if (cancelled < 0)
+    if (cancelled < 0 || (cancelled && call_audit(c, db, "ai_build.cancelled",
+                                                  json_text(c->input, "build_id"), NULL, e) < 0))
         return -1;
     scoped(mem_free) char *message = cancelled ? mem_text("Build cancelled")
                                      : strcmp(status, "deploying") == 0

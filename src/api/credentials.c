@@ -21,6 +21,9 @@ static int put(struct call *c, struct db *db, bool overwrite, json_t **out, stru
     if (credential_put(db, c->with->sealer, c->tenant, name, json_text(c->input, "value"),
                        overwrite, &id, &overwritten, e) < 0)
         return refused(c, e);
+    if (call_audit(c, db, overwritten ? "credential.changed" : "credential.created", id.text, name,
+                   e) < 0)
+        return -1;
     scoped(mem_free) char *message =
         mem_format("Credential \"%s\" %s", name, overwritten ? "updated" : "created");
     *out = success(message);
@@ -76,19 +79,29 @@ static int get(struct call *c, struct db *db, json_t **out, struct err *e)
 
 static int update(struct call *c, struct db *db, json_t **out, struct err *e)
 {
-    if (credential_update(db, c->with->sealer, c->tenant, json_text(c->input, "id"),
-                          json_text(c->input, "name"), json_text(c->input, "value"), e) < 0)
+    const char *id = json_text(c->input, "id");
+    scoped(mem_free) char *name = NULL;
+
+    if (credential_update(db, c->with->sealer, c->tenant, id, json_text(c->input, "name"),
+                          json_text(c->input, "value"), e) < 0)
         return refused(c, e);
+    if (credential_match_name(db, c->tenant, id, &name, e) < 0 ||
+        call_audit(c, db, "credential.changed", id, name, e) < 0)
+        return -1;
     *out = success("Credential updated");
     return 0;
 }
 
 static int delete (struct call *c, struct db *db, json_t **out, struct err *e)
 {
+    const char *id = json_text(c->input, "id");
     scoped(json_decref) json_t *jobs = json_array();
-    int deleted = credential_delete(db, c->tenant, json_text(c->input, "id"), jobs, e);
+    scoped(mem_free) char *name = NULL;
 
-    if (deleted < 0)
+    if (credential_match_name(db, c->tenant, id, &name, e) < 0)
+        return -1;
+    int deleted = credential_delete(db, c->tenant, id, jobs, e);
+    if (deleted < 0 || (deleted && call_audit(c, db, "credential.deleted", id, name, e) < 0))
         return -1;
     if (deleted) {
         *out = success("Credential deleted");

@@ -70,7 +70,8 @@ static int create(struct call *c, struct db *db, json_t **out, struct err *e)
                        spec.entry_point);
     }
     if (deployment_check_queue(db, c->tenant, c->with->settings->queue_builds, e) < 0 ||
-        deployment_create(db, &spec, &created_at, e) < 0)
+        deployment_create(db, &spec, &created_at, e) < 0 ||
+        call_audit(c, db, "deployment.created", spec.id.text, c->upload->digest, e) < 0)
         return -1;
     *out = json_object();
     json_object_set_new(*out, "deployment_id", json_string(spec.id.text));

@@ -71,6 +71,8 @@ static int create(struct call *c, struct db *db, json_t **out, struct err *e)
             c->data = json_pack("{s:s}", "job_id", id.text);
         return -1;
     }
+    if (!existing && call_audit(c, db, "job.created", id.text, spec.workflow, e) < 0)
+        return -1;
     struct engine_state state = engine_state(c->with->engine);
     bool at_once = !existing && state.ready > 0 && state.busy < state.slots;
     scoped(mem_free) char *message =
@@ -173,7 +175,8 @@ static int cancel(struct call *c, struct db *db, json_t **out, struct err *e)
     char status[24];
     int asked = job_cancel(db, c->tenant, json_text(c->input, "id"), status, e);
 
-    if (asked < 0)
+    if (asked < 0 ||
+        (asked && call_audit(c, db, "job.cancelled", json_text(c->input, "id"), NULL, e) < 0))
         return -1;
     scoped(mem_free) char *message =
         asked ? mem_text(strcmp(status, "queued") == 0 ? "Job cancelled" : "Job is being cancelled")

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/route.h"
+#include "api/token.h"
 #include "base/schema.h"
 
 #include "domain/log_line.h"
@@ -33,10 +34,10 @@ static void add_line(void *arg, const struct job_log *line)
 }
 
 /* A token continues one query: it carries a mark of the filters that it was given for. */
-static unsigned filter_mark(const struct job_log_filter *f)
+static uint32_t filter_mark(const struct job_log_filter *f)
 {
     const char *const parts[] = { f->job, f->workflow, f->level };
-    unsigned hash = 2166136261U; /* FNV-1a */
+    uint32_t hash = 2166136261U; /* FNV-1a */
 
     for (size_t i = 0; i < n_items(parts); i++) {
         for (const char *at = parts[i] ? parts[i] : "\1"; *at; at++)
@@ -49,14 +50,12 @@ static unsigned filter_mark(const struct job_log_filter *f)
 static int read_token(struct call *c, struct job_log_filter *f, struct err *e)
 {
     const char *token = json_text(c->input, "pageToken");
-    unsigned mark = 0;
-    long long cursor = 0;
-    int used = 0;
+    uint32_t mark;
+    int64_t cursor;
 
     if (!token)
         return 0;
-    /* NOLINTNEXTLINE(cert-err34-c): what it does not read in full is refused */
-    if (sscanf(token, "%8x-%lld%n", &mark, &cursor, &used) != 2 || token[used] || cursor <= 0) {
+    if (!token_parse(token, &mark, &cursor)) {
         issue_custom(c->issues, "pageToken", "Invalid page token");
         return err_set(e, ERR_INPUT, "The pageToken is not one that this route gave out");
     }
@@ -81,13 +80,13 @@ static int list(struct call *c, struct db *db, json_t **out, struct err *e)
         .limit = json_int(c->input, "limit", DEFAULT_LIMIT) + 1,
     };
     struct page page = { .lines = json_array(), .limit = filter.limit - 1 };
-    char token[32];
+    char token[TOKEN_SIZE];
 
     *out = json_object();
     json_object_set_new(*out, "logs", page.lines);
     if (read_token(c, &filter, e) < 0 || job_log_each(db, &filter, add_line, &page, e) < 0)
         return -1;
-    snprintf(token, sizeof token, "%08x-%lld", filter_mark(&filter), (long long)page.last);
+    token_text(filter_mark(&filter), page.last, token);
     json_object_set_new(*out, "nextPageToken", page.more ? json_string(token) : json_null());
     return 0;
 }

@@ -47,7 +47,8 @@ static int delete (struct call *c, struct db *db, json_t **out, struct err *e)
 {
     int deleted = profile_delete(db, c->tenant, json_text(c->input, "name"), e);
 
-    if (deleted < 0)
+    if (deleted < 0 ||
+        (deleted && call_audit(c, db, "profile.deleted", json_text(c->input, "name"), NULL, e) < 0))
         return -1;
     *out = json_object();
     json_object_set_new(*out, "success", json_true());

@@ -5,6 +5,7 @@
 #ifndef API_REQUEST_H
 #define API_REQUEST_H
 
+#include "api/refusals.h"
 #include "api/route.h"
 #include "artifact/envelope.h"
 #include "artifact/intake.h"
@@ -31,7 +32,8 @@ struct api {
     size_t n_entries;
     struct pool *disk; /* makes uploads durable */
     struct waiting *waiting;
-    struct rates *rates; /* of keys; event thread */
+    struct rates *rates;       /* of keys; event thread */
+    struct refusals *refusals; /* the same */
     atomic_bool draining;
     _Atomic uint64_t answered[6]; /* by status / 100 */
 };

@@ -21,7 +21,7 @@ struct upload {
 
 struct call {
     const struct api_options *with;
-    const char *tenant;
+    const char *tenant, *key;   /* ids */
     const json_t *input;        /* an object that satisfies the route's schema */
     const char *request_digest; /* of all that was asked, for nonces */
     const struct upload *upload;
@@ -60,6 +60,10 @@ extern const struct route deployment_routes[], workflow_routes[], job_routes[], 
 
 enum { ROUTE_TABLES = 8 };
 extern const struct route *const route_tables[ROUTE_TABLES]; /* all of them */
+
+/* Notes in the audit log what this call does to `subject`. `detail` (or NULL) is no secret. */
+must_use int call_audit(const struct call *c, struct db *db, const char *action,
+                        const char *subject, const char *detail, struct err *e);
 
 /* Answers that several routes share. */
 json_t *success(const char *message);

@@ -15,6 +15,7 @@
 
 #include "base/bounds.h"
 #include "base/log.h"
+#include "domain/audit.h"
 #include "domain/repeat.h"
 
 #include "routes_text.h"
@@ -283,9 +284,15 @@ static int check_head(struct request *r, struct err *e)
 {
     const char *key = http_header(r->http, "idempotency-key");
 
-    if (!is_public(r->entry) &&
-        (store_read(r->api->with.store, check_key, r, e) < 0 || check_rate(r, e) < 0))
-        return -1;
+    if (!is_public(r->entry)) {
+        if (store_read(r->api->with.store, check_key, r, e) < 0) {
+            if (e->code == ERR_AUTH)
+                refusals_note(r->api->refusals, http_peer(r->http));
+            return -1;
+        }
+        if (check_rate(r, e) < 0)
+            return -1;
+    }
     if (!r->entry->route)
         return err_set(e, ERR_NOT_IMPLEMENTED,
                        "This server does not implement %s yet, which is part of the API",
@@ -425,6 +432,7 @@ bool request_take(struct request *r, json_t *taken)
         digest_request(r);
     r->call = (struct call){ .with = &r->api->with,
                              .tenant = r->owner.tenant.text,
+                             .key = r->owner.key.text,
                              .input = r->input,
                              .request_digest = r->digest,
                              .upload = &r->upload,
@@ -528,6 +536,15 @@ void request_run(struct request *r)
     }
 }
 
+int call_audit(const struct call *c, struct db *db, const char *action, const char *subject,
+               const char *detail, struct err *e)
+{
+    scoped(mem_free) char *actor = mem_format("key %s", c->key);
+
+    return audit_add(db, c->with->sealer,
+                     &(struct audit_event){ actor, c->tenant, action, subject, detail }, e);
+}
+
 json_t *success(const char *message)
 {
     return json_pack("{s:b,s:s}", "success", 1, "message", message);
@@ -555,6 +572,7 @@ int api_start(const struct api_options *options, struct api **out, struct err *e
     fill_table(a);
     a->disk = pool_new(DISK_THREADS);
     a->waiting = waiting_start(a);
+    a->refusals = refusals_new(options->store, options->sealer);
     a->rates = rates_new(options->settings->key_rate);
     *out = a;
     return 0;
@@ -584,5 +602,6 @@ void api_close(struct api *a)
     json_decref(a->table);
     mem_free(a->entries);
     rates_free(a->rates);
+    refusals_free(a->refusals);
     mem_free(a);
 }

@@ -77,7 +77,8 @@ static int delete (struct call *c, struct db *db, json_t **out, struct err *e)
     const char *name = json_text(c->input, "workflow");
     int64_t cancelled;
 
-    if (workflow_delete(db, c->tenant, name, &cancelled, e) < 0)
+    if (workflow_delete(db, c->tenant, name, &cancelled, e) < 0 ||
+        call_audit(c, db, "workflow.deleted", name, NULL, e) < 0)
         return -1;
     scoped(mem_free) char *message =
         cancelled ? mem_format("Workflow \"%s\" deleted; %lld queued jobs were cancelled", name,

@@ -97,6 +97,8 @@ static void foreign_json_is_refused_with_its_place(void **state)
     }
     scoped(err_clear) struct err e = { 0 };
     scoped(json_decref) json_t *value = NULL;
+    assert_int_equal(json_parse("1\0", 2, 3, &value, &e), -1);
+    assert_int_equal(json_parse("[1\0]", 4, 3, &value, &e), -1);
     assert_int_equal(json_parse("{\"n\":3e2}", 9, 3, &value, &e), 0);
     assert_int_equal(json_int(value, "n", 0), 300);
 

@@ -166,6 +166,9 @@ int json_parse(const char *text, size_t n, int depth, json_t **out, struct err *
 
     if (check_depth(text, n, depth, e) < 0)
         return -1;
+    /* Jansson takes one behind a number for its end. */
+    if (n > 0 && memchr(text, '\0', n))
+        return err_set(e, ERR_INPUT, "a NUL, which no JSON has");
     json_t *value = json_loadb(text, n, JSON_DECODE_ANY, &fault);
     if (!value)
         return err_set(e, ERR_INPUT, "%s at line %d, column %d", fault.text, fault.line,

@@ -126,33 +126,6 @@ int credential_get(struct db *db, const struct sealer *s, const char *tenant, co
     return found ? 0 : err_set(e, ERR_NOT_FOUND, "Credential not found");
 }
 
-int credential_any(struct db *db, struct err *e)
-{
-    static const struct stmt ANY = { "credential.any", "SELECT 1 FROM credential LIMIT 1" };
-    scoped(rows_free) struct rows *r = db_query(db, &ANY);
-
-    return rows_next(r, e);
-}
-
-int credential_try(struct db *db, const struct sealer *s, struct err *e)
-{
-    static const struct stmt ONE = { "credential.one",
-                                     "SELECT tenant_id, id, sealed FROM credential LIMIT 1" };
-    scoped(rows_free) struct rows *r = db_query(db, &ONE);
-    scoped(secret_free) char *value = NULL;
-    size_t n;
-    int found = rows_next(r, e);
-
-    if (found <= 0)
-        return found;
-    const void *sealed = row_blob(r, 2, &n);
-    if (unseal(s, row_text(r, 0), row_text(r, 1), sealed, n, &value, e) < 0)
-        return err_set(e, ERR_PRECONDITION,
-                       "the master key is not the one that the stored credentials are sealed "
-                       "under: put the right file back, or name it with --master-key-file");
-    return 0;
-}
-
 int credential_update(struct db *db, const struct sealer *s, const char *tenant, const char *id,
                       const char *name, const char *value, struct err *e)
 {

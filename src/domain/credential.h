@@ -26,10 +26,6 @@ must_use int credential_each(struct db *db, const char *tenant, credential_fn ro
 /* `value` is to be given to secret_free(). */
 must_use int credential_get(struct db *db, const struct sealer *s, const char *tenant,
                             const char *name, struct id *id, char **value, struct err *e);
-/* 1 when anybody has stored one, else 0. */
-must_use int credential_any(struct db *db, struct err *e);
-/* Opens one, anybody's, to see whether the master key is the right one: ERR_PRECONDITION. */
-must_use int credential_try(struct db *db, const struct sealer *s, struct err *e);
 /* Either of name and value may be NULL. */
 must_use int credential_update(struct db *db, const struct sealer *s, const char *tenant,
                                const char *id, const char *name, const char *value, struct err *e);

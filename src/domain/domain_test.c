@@ -230,12 +230,14 @@ PROMISE(a_key_opens_its_tenant_until_it_is_revoked)
 {
     scoped(err_clear) struct err e = { 0 };
     struct key_owner owner;
+    struct id revoked;
 
     assert_string_not_equal(w->tenant.text, w->other.text);
-    assert_int_equal(key_revoke(db, w->key.id.text, &e), 0);
+    assert_int_equal(key_revoke(db, w->key.text, &revoked, &e), 0);
+    assert_string_equal(revoked.text, w->key.id.text);
     assert_int_equal(key_check(db, w->key.text, &owner, &e), -1);
     assert_int_equal(e.code, ERR_AUTH);
-    assert_int_equal(key_revoke(db, w->key.id.text, &e), -1);
+    assert_int_equal(key_revoke(db, w->key.id.text, &revoked, &e), -1);
     assert_int_equal(e.code, ERR_NOT_FOUND);
 }
 

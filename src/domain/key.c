@@ -132,26 +132,30 @@ int key_check(struct db *db, const char *text, struct key_owner *out, struct err
     return 0;
 }
 
-int key_revoke(struct db *db, const char *id_or_start, struct err *e)
+int key_revoke(struct db *db, const char *id_or_start, struct id *id, struct err *e)
 {
-    static const struct stmt COUNT = { "key.count",
-                                       "SELECT count(*) FROM api_key WHERE revoked_at IS NULL"
-                                       " AND (id = $1 OR start = substr($1, 1, 10))" };
+    static const struct stmt FIND = { "key.named", "SELECT id FROM api_key WHERE revoked_at IS NULL"
+                                                   " AND (id = $1 OR start = substr($1, 1, 10))"
+                                                   " LIMIT 2" };
     static const struct stmt CLOSE = { "key.revoke",
-                                       "UPDATE api_key SET revoked_at = $2 WHERE revoked_at IS NULL"
-                                       " AND (id = $1 OR start = substr($1, 1, 10))" };
+                                       "UPDATE api_key SET revoked_at = $2 WHERE id = $1" };
     {
-        scoped(rows_free) struct rows *r = db_query(db, &COUNT, P_TEXT(id_or_start));
-        if (rows_next(r, e) != 1)
+        scoped(rows_free) struct rows *r = db_query(db, &FIND, P_TEXT(id_or_start));
+        int found = rows_next(r, e);
+        if (found < 0)
             return -1;
-        if (row_int(r, 0) == 0)
+        if (!found)
             return err_set(e, ERR_NOT_FOUND, "no valid key has the id or the start \"%.10s\"",
                            id_or_start);
-        if (row_int(r, 0) > 1)
+        memcpy(id->text, row_text(r, 0), sizeof id->text);
+        found = rows_next(r, e);
+        if (found < 0)
+            return -1;
+        if (found)
             return err_set(e, ERR_CONFLICT, "several keys start with \"%.10s\": name one by its id",
                            id_or_start);
     }
-    return db_run(db, e, &CLOSE, P_TEXT(id_or_start), P_INT(db_now(db))) < 0 ? -1 : 0;
+    return db_run(db, e, &CLOSE, P_TEXT(id->text), P_INT(db_now(db))) < 0 ? -1 : 0;
 }
 
 int key_each(struct db *db, void (*row)(void *arg, const struct key_row *row), void *arg,

@@ -27,9 +27,9 @@ struct key_owner {
 /* Finds whose key this is. ERR_AUTH, with one message for every reason, when nobody's. */
 must_use int key_check(struct db *db, const char *text, struct key_owner *out, struct err *e);
 
-/* Closes the door for a key, by its id or by its first characters. ERR_NOT_FOUND, or ERR_CONFLICT
- * when several keys start so. */
-must_use int key_revoke(struct db *db, const char *id_or_start, struct err *e);
+/* Closes the door for a key, by its id or by its first characters, and gives its id. ERR_NOT_FOUND, or
+ * ERR_CONFLICT when several keys start so. */
+must_use int key_revoke(struct db *db, const char *id_or_start, struct id *id, struct err *e);
 
 struct key_row {
     const char *id, *tenant, *label, *start;

@@ -8,6 +8,7 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <stdlib.h>
@@ -107,21 +108,23 @@ static void need(bool ok)
         abort();
 }
 
-static void tenant_key(const struct sealer *s, const char *tenant,
-                       unsigned char out[static KEY_SIZE])
+/* A key of its own for each purpose and, where there is one, each tenant. */
+static void derive(const struct sealer *s, const char *purpose, const char *tenant,
+                   unsigned char out[static KEY_SIZE])
 {
-    char digest[] = "SHA256", info[] = "impresario credential";
+    char digest[] = "SHA256";
     EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
     unsigned char master[KEY_SIZE];
     scoped(mem_free) char *salt = mem_text(tenant);
+    scoped(mem_free) char *info = mem_text(purpose);
 
     memcpy(master, s->master, sizeof master);
     const OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, master, sizeof master),
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, salt, strlen(salt)),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info, sizeof info - 1),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info, strlen(info)),
         OSSL_PARAM_construct_end(),
     };
     need(ctx && EVP_KDF_derive(ctx, out, KEY_SIZE, params) == 1);
@@ -138,7 +141,7 @@ static EVP_CIPHER_CTX *cipher(const struct sealer *s, const char *tenant, const 
     scoped(mem_free) char *identity = mem_format("%d|%s|%s", VERSION, tenant, row);
     int n;
 
-    tenant_key(s, tenant, key);
+    derive(s, "impresario credential", tenant, key);
     need(ctx && EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce, encrypt) == 1);
     need(EVP_CipherUpdate(ctx, NULL, &n, (const unsigned char *)identity, (int)strlen(identity)) ==
          1);
@@ -190,6 +193,17 @@ int unseal(const struct sealer *s, const char *tenant, const char *row, const vo
     }
     *out = text;
     return 0;
+}
+
+void seal_mac(const struct sealer *s, const char *purpose, const char *text,
+              char out[static SEAL_MAC_SIZE])
+{
+    unsigned char key[KEY_SIZE], mac[32];
+
+    derive(s, purpose, "", key);
+    need(HMAC(EVP_sha256(), key, sizeof key, (const unsigned char *)text, strlen(text), mac, NULL));
+    OPENSSL_cleanse(key, sizeof key);
+    hex_text(mac, sizeof mac, out);
 }
 
 void secret_free(char *text)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "artifact/tarball.h"
+#include "domain/audit.h"
 #include "engine/agent_private.h"
 
 #include <openssl/evp.h>
@@ -36,8 +37,13 @@ static int keep_deployment(struct db *db, void *arg, struct err *e)
 {
     const struct deploy *d = arg;
 
+    scoped(mem_free) char *detail = mem_format("of AI build %s", d->a->task.id.text);
+    const struct audit_event event = { "server", d->spec.tenant, "deployment.created",
+                                       d->spec.id.text, detail };
+
     return ai_build_deploy(db, d->a->task.id.text, &d->spec, d->a->workflow_name, d->a->summary,
-                           e) < 0
+                           e) < 0 ||
+                   audit_add(db, d->a->engine->with.sealer, &event, e) < 0
                ? -1
                : 0;
 }

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Connections: libmicrohttpd accepts and closes them, on its event thread (epoll); the keeper
- * watches over their deadlines. What becomes of the requests on them: request.c.
+ * Connections: accepted here, on the event thread, which then lets libmicrohttpd do what there is to
+ * do on them; the keeper watches over their deadlines. What becomes of the requests: request.c.
+ *
+ * The event thread is ours because of two things that the library's own (0.9.75) does. Once an
+ * accept has failed for want of descriptors it takes no connection until one closes, which kept ones
+ * do not do for a minute, and without any it spins. And a connection that is resumed while its wake-up
+ * is being read off is forgotten when polling is not its own, so only this thread resumes
+ * (http_wake()).
  */
 #include "net/http_private.h"
 
@@ -10,10 +16,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
     /* What the library holds for a connection: head, parsed headers, and the head of the answer. */
@@ -26,6 +36,10 @@ enum {
     HELD_MAX = 256 * 1024 * 1024,
     /* For the last answers to leave, once nothing is waited for. */
     STOP_SECONDS = 1,
+    /* New connections at a time, so that a crowd at the door does not hold up those inside. */
+    ACCEPT_BATCH = 16,
+    /* When there was no descriptor or memory for one: those who wait hardly notice, nor do we. */
+    ACCEPT_RETRY_MS = 100,
 };
 
 /* Targets stay as they came: what a %2f means is for the service to say. */
@@ -90,6 +104,116 @@ static void on_message(void *arg, const char *format, va_list args)
     buf_done(&text);
 }
 
+/* --- the event thread ---------------------------------------------------------------------- */
+
+void http_wake(struct http *h)
+{
+    (void)eventfd_write(h->wake, 1);
+}
+
+static bool may_accept(struct http *h)
+{
+    pthread_mutex_lock(&h->lock);
+    bool room = !h->shut && h->connections < h->max_connections;
+    pthread_mutex_unlock(&h->lock);
+    return room && http_now(h) >= h->accept_at;
+}
+
+static void accept_later(struct http *h, int why)
+{
+    h->accept_at = http_now(h) + ACCEPT_RETRY_MS;
+    pthread_mutex_lock(&h->lock);
+    h->starved++;
+    bool shut = h->shut;
+    pthread_mutex_unlock(&h->lock);
+    if (!h->told && !shut)
+        log_event(LOG_WARN, "http.cannot_accept", F_TEXT("error", strerror(why)));
+    h->told = true;
+}
+
+/* Of what accept4() says, that which is about the one connection alone; accept(2) has the list. */
+static bool is_of_peer(int error)
+{
+    static const int errors[] = { EINTR,        ECONNABORTED, EPERM,      EPROTO,
+                                  ENOPROTOOPT,  ENETDOWN,     EHOSTDOWN,  ENONET,
+                                  EHOSTUNREACH, EOPNOTSUPP,   ENETUNREACH };
+
+    for (size_t i = 0; i < n_items(errors); i++) {
+        if (errors[i] == error)
+            return true;
+    }
+    return false;
+}
+
+static void accept_some(struct http *h)
+{
+    for (int i = 0; i < ACCEPT_BATCH && may_accept(h); i++) {
+        struct sockaddr_storage address;
+        socklen_t n = sizeof address;
+        int fd = accept4(h->listener, (void *)&address, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0 && errno == EAGAIN)
+            return;
+        if (fd < 0 && is_of_peer(errno))
+            continue;
+        if (fd < 0) {
+            accept_later(h, errno);
+            return;
+        }
+        h->told = false;
+        /* Here on_connection() is called; what the library cannot take it closes. */
+        (void)MHD_add_connection(h->daemon, fd, (void *)&address, n);
+    }
+}
+
+/* What was answered on other threads goes on. False: the end has come. */
+static bool resume_answered(struct http *h)
+{
+    pthread_mutex_lock(&h->lock);
+    struct http_req *r = h->answered;
+    h->answered = NULL;
+    bool stopping = h->stopping;
+    pthread_mutex_unlock(&h->lock);
+    while (r) {
+        struct http_req *next = r->next;
+        MHD_resume_connection(r->mhd);
+        r = next;
+    }
+    return !stopping;
+}
+
+static int wait_ms(struct http *h)
+{
+    MHD_UNSIGNED_LONG_LONG library = 0;
+    msec_t wait = INT_MAX;
+    msec_t retry = h->accept_at - http_now(h);
+
+    if (MHD_get_timeout(h->daemon, &library) == MHD_YES && library < INT_MAX)
+        wait = (msec_t)library;
+    if (retry > 0 && retry < wait)
+        wait = retry;
+    return (int)wait;
+}
+
+static void *event_main(void *arg)
+{
+    struct http *h = arg;
+    const int epoll = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+
+    while (resume_answered(h)) {
+        eventfd_t woken;
+        (void)MHD_run(h->daemon);
+        struct pollfd fds[] = { { epoll, POLLIN, 0 },
+                                { h->wake, POLLIN, 0 },
+                                { may_accept(h) ? h->listener : -1, POLLIN, 0 } };
+        (void)poll(fds, n_items(fds), wait_ms(h));
+        if (fds[1].revents)
+            (void)eventfd_read(h->wake, &woken);
+        if (fds[2].revents)
+            accept_some(h);
+    }
+    return NULL;
+}
+
 /* --- start, drain, stop -------------------------------------------------------------------- */
 
 static int listen_on(const char *address, uint16_t port, struct err *e)
@@ -149,6 +273,7 @@ static struct http *http_new(const struct http_options *o, const struct http_ser
     h->drain_seconds = or_default(o->drain_seconds, 30);
     h->max_held = o->max_held ? o->max_held : HELD_MAX;
     h->listener = -1;
+    h->wake = -1;
     (void)snprintf(h->keep_alive, sizeof h->keep_alive, "timeout=%u", idle);
     pthread_mutex_init(&h->lock, NULL);
     pthread_condattr_init(&steady);
@@ -162,37 +287,58 @@ static void http_free(struct http *h)
 {
     keeper_stop(h->keeper);
     fd_close(h->listener);
+    fd_close(h->wake);
     pthread_cond_destroy(&h->quieter);
     pthread_mutex_destroy(&h->lock);
     mem_free(h);
+}
+
+/* Nothing on the library's side bounds connections: may_accept() does, and at a limit of its own the
+ * library would wait for a lock that it holds. */
+static struct MHD_Daemon *start_library(struct http *h)
+{
+    unsigned silence = (unsigned)(h->idle_ms / 1000) + IDLE_MARGIN_SECONDS;
+
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET, 0,
+        NULL, NULL, http_on_access, h, /* the logger first: it also hears about the options */
+        MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL, MHD_OPTION_CONNECTION_LIMIT, UINT_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, silence, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK, http_on_target, h,
+        MHD_OPTION_UNESCAPE_CALLBACK, as_it_is, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+        http_on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
+}
+
+static int start_events(struct http *h, struct err *e)
+{
+    h->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (h->wake < 0)
+        return err_set_errno(e, ERR_IO, errno, "make the event thread's wake-up");
+    h->daemon = start_library(h);
+    if (!h->daemon)
+        return err_set(e, ERR_INTERNAL, "the HTTP library did not start");
+    int r = pthread_create(&h->events, NULL, event_main, h);
+    if (r != 0) {
+        MHD_stop_daemon(h->daemon);
+        return err_set_errno(e, ERR_INTERNAL, r, "start the event thread");
+    }
+    (void)pthread_setname_np(h->events, "http-events");
+    return 0;
 }
 
 int http_start(const struct http_options *options, const struct http_service *service,
                struct http **out, struct err *e)
 {
     struct http *h = http_new(options, service);
-    unsigned silence = (unsigned)(h->idle_ms / 1000) + IDLE_MARGIN_SECONDS;
     msec_t nearest = h->head_ms < h->grace_ms ? h->head_ms : h->grace_ms;
 
     h->listener = listen_on(options->address, options->port, e);
-    if (h->listener < 0 || keeper_start(h->clock, nearest, &h->keeper, e) < 0) {
+    if (h->listener < 0 || keeper_start(h->clock, nearest, &h->keeper, e) < 0 ||
+        start_events(h, e) < 0) {
         http_free(h);
         return -1;
     }
     h->port = bound_port(h->listener);
-    h->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        http_on_access, h, /* the logger first: it also hears about the options */
-        MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL, MHD_OPTION_LISTEN_SOCKET, h->listener,
-        MHD_OPTION_CONNECTION_LIMIT, h->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, silence,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK,
-        http_on_target, h, MHD_OPTION_UNESCAPE_CALLBACK, as_it_is, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, h, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, h, MHD_OPTION_END);
-    if (!h->daemon) {
-        http_free(h);
-        return err_set(e, ERR_INTERNAL, "the HTTP library did not start");
-    }
     *out = h;
     return 0;
 }
@@ -205,20 +351,19 @@ uint16_t http_port(const struct http *h)
 struct http_stats http_stats(struct http *h)
 {
     pthread_mutex_lock(&h->lock);
-    struct http_stats s = { h->connections, h->under_way, h->requests, 0 };
+    struct http_stats s = { h->connections, h->under_way, h->requests, 0, h->starved };
     pthread_mutex_unlock(&h->lock);
     s.cut = keeper_cut(h->keeper);
     return s;
 }
 
+/* With the lock held, as the next two. Shut, not closed: the event thread may be accepting. */
 static void stop_listening(struct http *h)
 {
-    /* Shut, not closed: the library keeps the number until its end. */
-    (void)MHD_quiesce_daemon(h->daemon);
+    h->shut = true;
     (void)shutdown(h->listener, SHUT_RDWR);
 }
 
-/* With the lock held, as the next one. */
 static void wait_for_answers(struct http *h, unsigned seconds)
 {
     struct timespec until;
@@ -240,8 +385,8 @@ static void close_service(struct http *h)
 
 void http_drain(struct http *h)
 {
-    stop_listening(h);
     pthread_mutex_lock(&h->lock);
+    stop_listening(h);
     h->draining = true;
     wait_for_answers(h, h->drain_seconds);
     close_service(h);
@@ -252,8 +397,8 @@ void http_stop(struct http *h)
 {
     if (!h)
         return;
-    stop_listening(h);
     pthread_mutex_lock(&h->lock);
+    stop_listening(h);
     close_service(h);
     while (h->parked) {
         struct http_req *r = h->parked;
@@ -262,7 +407,10 @@ void http_stop(struct http *h)
         pthread_mutex_lock(&h->lock);
     }
     wait_for_answers(h, STOP_SECONDS);
+    h->stopping = true;
     pthread_mutex_unlock(&h->lock);
+    http_wake(h);
+    pthread_join(h->events, NULL);
     MHD_stop_daemon(h->daemon);
     http_free(h);
 }

@@ -98,6 +98,7 @@ struct http_stats {
     uint64_t under_way;   /* requests with a begin and no gone */
     uint64_t requests;    /* since the start */
     uint64_t cut;         /* connections closed because their peer was too slow */
+    uint64_t starved;     /* times that there was no descriptor or memory for a new connection */
 };
 struct http_stats http_stats(struct http *h); /* any thread */
 

@@ -22,13 +22,19 @@ struct http {
     unsigned min_rate, max_connections, drain_seconds;
     size_t max_held, held; /* of bodies in memory; the event thread's */
     char keep_alive[32];   /* "timeout=75" */
-    int listener;
+    int listener, wake;    /* an eventfd */
     uint16_t port;
+    pthread_t events;
+    msec_t accept_at; /* not before; the event thread's, as the next one */
+    bool told;        /* it is logged that nothing can be accepted */
 
-    pthread_mutex_t lock;    /* guards the rest, and the answer of every request */
-    pthread_cond_t quieter;  /* the last answer was sent, or the service has returned */
-    struct http_req *parked; /* those that wait for http_reply() */
-    uint64_t connections, under_way, requests;
+    pthread_mutex_t lock;      /* guards the rest, and the answer of every request */
+    pthread_cond_t quieter;    /* the last answer was sent, or the service has returned */
+    struct http_req *parked;   /* those that wait for http_reply() */
+    struct http_req *answered; /* those that had it since, for the event thread to go on with */
+    uint64_t connections, under_way, requests, starved;
+    bool shut;       /* nothing is accepted any more */
+    bool stopping;   /* the event thread ends */
     bool draining;   /* connections close with their next answer */
     bool closed;     /* the service is no longer called, but to hear that a request is gone */
     bool in_service; /* it is being called right now */
@@ -67,13 +73,16 @@ struct http_req {
     const char *answer; /* the body of `response`, which owns it */
     size_t n_answer;
     bool parked;
-    struct http_req *prev, *next; /* in http.parked */
+    struct http_req *prev, *next; /* in http.parked; `next` alone in http.answered */
 };
 
 static inline msec_t http_now(const struct http *h)
 {
     return clock_steady(h->clock);
 }
+
+/* The event thread looks at what has changed for it. Any thread. */
+void http_wake(struct http *h);
 
 /* Answers for the service, which is no longer asked. */
 void http_req_refuse(struct http_req *r);

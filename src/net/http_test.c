@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/http_testing.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -398,6 +401,78 @@ static void near_the_limit_connections_are_not_kept(void **state)
     world_stop(&w);
 }
 
+static void beyond_the_limit_a_connection_waits_for_a_place(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ .max_connections = 1 });
+    int in = peer_connect(&w);
+    assert_true(peer_send(in, "GET /late HTTP/1.1\r\nhost: a\r\n\r\n"));
+    world_wait_late(&w);
+    scoped(fd_close) int waiting = peer_connect(&w);
+    assert_true(peer_send(waiting, "GET /next HTTP/1.1\r\nhost: a\r\n\r\n"));
+    world_release(&w);
+    expect_answer(in, " 200 ", "at last");
+    assert_int_equal(w.begun, 1);
+    fd_close(in);
+    expect_answer(waiting, " 200 ", "GET /next");
+    world_stop(&w);
+}
+
+/* The next descriptor that this process would get does not fit. */
+static rlim_t take_descriptors(void)
+{
+    struct rlimit files;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    rlim_t before = files.rlim_cur;
+    scoped(fd_close) int next = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    files.rlim_cur = (rlim_t)next;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+    return before;
+}
+
+static void give_descriptors(rlim_t most)
+{
+    struct rlimit files;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    files.rlim_cur = most;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+}
+
+/* With and without another connection, which is kept and so gives no descriptor back. */
+static void a_shortage_of_descriptors_ends_with_its_cause(void **state)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET };
+
+    (void)state;
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (int others = 0; others < 2; others++) {
+        struct world w;
+        world_start(&w, (struct http_options){ 0 });
+        scoped(fd_close) int kept = others ? peer_connect(&w) : -1;
+        if (others)
+            the_connection_works(kept);
+        scoped(fd_close) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        to.sin_port = htons(http_port(w.http));
+        rlim_t most = take_descriptors();
+        assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+        for (int ms = 0; ms < 10000 && http_stats(w.http).starved < 2; ms++)
+            (void)poll(NULL, 0, 1);
+        uint64_t starved = http_stats(w.http).starved;
+        give_descriptors(most);
+        msec_t since = clock_steady(&clock_real);
+        the_connection_works(fd);
+        assert_true(starved >= 2 && starved < 100); /* it tries again, and does not spin */
+        assert_true(clock_steady(&clock_real) - since < 1000);
+        if (others)
+            the_connection_works(kept);
+        world_stop(&w);
+    }
+}
+
 static void one_address_serves_both_families(void **state)
 {
     struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
@@ -459,6 +534,8 @@ int main(void)
         cmocka_unit_test(draining_waits_for_answers_and_keeps_no_one),
         cmocka_unit_test(draining_ends_when_its_time_is_up),
         cmocka_unit_test(near_the_limit_connections_are_not_kept),
+        cmocka_unit_test(beyond_the_limit_a_connection_waits_for_a_place),
+        cmocka_unit_test(a_shortage_of_descriptors_ends_with_its_cause),
         cmocka_unit_test(one_address_serves_both_families),
         cmocka_unit_test(an_address_that_is_taken_is_named),
     };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * libmicrohttpd's event thread (epoll) calls http_on_access() for each request: once when the head is
+ * On the event thread libmicrohttpd calls http_on_access() for each request: once when the head is
  * here, then for each piece of the body, then when the body has ended, and again each time a
  * suspended connection is resumed. What shapes this file is how the library (0.9.75) treats answers:
  *
@@ -8,8 +8,8 @@
  *   has been read. An answer that comes earlier therefore waits while the rest of the body is
  *   dropped (struct http_req.dropping); when there is too much of it, cut_short() writes the
  *   answer on the socket itself and has the connection closed.
- * - An answer from another thread does not touch the library but for MHD_resume_connection(): the
- *   event thread is called once more, finds the answer and queues it. A request that is answered
+ * - An answer from another thread does not touch the library: the event thread is told, resumes the
+ *   connection, is called once more, finds the answer and queues it. A request that is answered
  *   before complete() returns, the usual case, is never suspended at all.
  * - While a connection is suspended nothing reads from it or closes it; that its peer went away is
  *   found out when the answer is sent. So a request always outlives the answer that it is owed.
@@ -127,12 +127,16 @@ void http_reply(struct http_req *r, int status, const struct http_header *header
     r->status = status;
     r->answer = data;
     r->n_answer = n;
-    bool parked = r->parked;
-    if (parked)
+    bool first = false;
+    if (r->parked) {
         park_remove(r);
+        first = !h->answered;
+        r->next = h->answered;
+        h->answered = r;
+    }
     pthread_mutex_unlock(&h->lock);
-    if (parked)
-        MHD_resume_connection(r->mhd);
+    if (first)
+        http_wake(h);
 }
 
 static bool answered(struct http_req *r)
