@@ -10,7 +10,7 @@
 #include "artifact/intake.h"
 #include "base/loop.h"
 #include "base/pool.h"
-#include "domain/key.h"
+#include "domain/keyring.h"
 
 #include <stdatomic.h>
 
@@ -31,7 +31,8 @@ struct api {
     size_t n_entries;
     struct pool *disk; /* makes uploads durable */
     struct waiting *waiting;
-    struct rates *rates; /* of keys; event thread */
+    struct keyring *keys; /* event thread, as is the next */
+    struct rates *rates;  /* of keys */
     atomic_bool draining;
     _Atomic uint64_t answered[6]; /* by status / 100 */
 };

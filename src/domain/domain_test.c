@@ -3,7 +3,7 @@
 #include "domain/credential.h"
 #include "domain/deployment.h"
 #include "domain/job.h"
-#include "domain/key.h"
+#include "domain/keyring.h"
 #include "domain/log_line.h"
 #include "domain/profile.h"
 #include "domain/repeat.h"
@@ -251,6 +251,44 @@ PROMISE(a_key_with_one_wrong_character_is_nobody_s)
         assert_int_equal(key_check(db, wrong, &owner, &e), -1);
         assert_int_equal(e.code, ERR_AUTH);
     }
+}
+
+static void revoke(struct world *w, struct db *db)
+{
+    scoped(err_clear) struct err e = { 0 };
+
+    assert_int_equal(key_revoke(db, w->key.id.text, &e), 0);
+}
+
+static void a_remembered_key_is_forgotten_when_it_is_revoked(void **state)
+{
+    struct world *w = *state;
+    scoped(err_clear) struct err e = { 0 };
+    scoped(keyring_close) struct keyring *told = NULL;
+    scoped(keyring_close) struct keyring *alone = NULL;
+    struct key_owner owner = { 0 };
+    scoped(mem_free) char *nowhere = mem_format("%s/none", w->dir);
+
+    assert_int_equal(keyring_open(w->store, w->dir, &told, &e), 0);
+    assert_int_equal(keyring_check(told, "lbt_nobody", &owner, &e), -1);
+    assert_int_equal(e.code, ERR_AUTH);
+    assert_int_equal(keyring_check(told, w->key.text, &owner, &e), 0);
+    assert_string_equal(owner.tenant.text, w->tenant.text);
+
+    act(w, revoke);
+    assert_int_equal(keyring_check(told, w->key.text, &owner, &e), 0); /* nobody said so yet */
+    assert_int_equal(keyring_revoked(w->dir, &e), 0);
+    assert_int_equal(keyring_check(told, w->key.text, &owner, &e), -1);
+    assert_int_equal(e.code, ERR_AUTH);
+    assert_int_equal(keyring_revoked(nowhere, &e), -1);
+
+    /* And without a word of it, when its time is over. */
+    act(w, make_tenants);
+    assert_int_equal(keyring_open(w->store, w->dir, &alone, &e), 0);
+    assert_int_equal(keyring_check(alone, w->key.text, &owner, &e), 0);
+    act(w, revoke);
+    clock_fake_advance(&w->clock, KEYRING_MS);
+    assert_int_equal(keyring_check(alone, w->key.text, &owner, &e), -1);
 }
 
 PROMISE(a_tenant_s_name_is_checked)
@@ -795,6 +833,7 @@ int main(void)
     const struct CMUnitTest promises[] = {
         TOLD(a_key_opens_its_tenant_until_it_is_revoked),
         TOLD(a_key_with_one_wrong_character_is_nobody_s),
+        TOLD(a_remembered_key_is_forgotten_when_it_is_revoked),
         TOLD(a_tenant_s_name_is_checked),
         TOLD(the_newest_created_ready_deployment_owns_a_name),
         TOLD(a_build_is_claimed_once_an_epoch_and_three_times_in_all),

@@ -51,11 +51,16 @@ static void checksum(const char *text, size_t n, char out[static 6])
     base62(digest, 4, out, 6);
 }
 
+void key_digest(const char *text, unsigned char out[static KEY_DIGEST])
+{
+    sha256(text, strlen(text), out);
+}
+
 static void digest_text(const char *key, char out[static 65])
 {
-    unsigned char digest[32];
+    unsigned char digest[KEY_DIGEST];
 
-    sha256(key, strlen(key), digest);
+    key_digest(key, digest);
     hex_text(digest, sizeof digest, out);
 }
 
