@@ -187,6 +187,38 @@ static int feed_blob(struct building *b, struct plan *plan, const char *key, str
     return 0;
 }
 
+struct archive {
+    const struct build *of;
+    struct buf data;
+    int found;
+};
+
+static int look_for_archive(struct db *db, void *arg, struct err *e)
+{
+    struct archive *a = arg;
+
+    a->found = build_source(db, a->of, &a->data, e);
+    return a->found < 0 ? -1 : 0;
+}
+
+static int feed_archive(struct building *b, struct plan *plan, struct err *e)
+{
+    struct archive a = { .of = &b->build };
+    int read_end;
+
+    if (store_read(b->engine->store, look_for_archive, &a, e) < 0)
+        return -1;
+    if (!a.found)
+        return feed_blob(b, plan, b->build.source_key, e);
+    size_t n = a.data.n;
+    scoped(mem_free) char *data = buf_take(&a.data);
+    if (feed_new(b->engine->loop, &b->input, &read_end, e) < 0)
+        return -1;
+    plan_fd(plan, read_end, 0);
+    feed_text(b->input, take(data), n);
+    return 0;
+}
+
 static int feed_json(struct building *b, struct feed **feed, struct plan *plan, int inside,
                      const json_t *value, struct err *e)
 {
@@ -205,10 +237,8 @@ static int plan_prepare(struct building *b, struct plan *plan, struct err *e)
     plan_unpack(b, plan, false);
     plan_script(plan, PLAN_RUNNER "/prepare.mjs");
     plan_env(plan, "IMPRESARIO_ENTRY", b->build.entry_point);
-    return blob_new(b->engine->with.blobs, &b->blob, e) < 0 ||
-                   feed_blob(b, plan, b->build.source_key, e) < 0
-               ? -1
-               : 0;
+    return blob_new(b->engine->with.blobs, &b->blob, e) < 0 || feed_archive(b, plan, e) < 0 ? -1
+                                                                                            : 0;
 }
 
 static int plan_install(struct building *b, struct plan *plan, struct err *e)
