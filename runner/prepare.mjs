@@ -3,20 +3,18 @@
 // The first box of a build, without network: reads what was uploaded, makes one module of it where
 // it is not one already, and says what has to be installed. None of the author's code runs here.
 
-import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bundle } from "./lib/bundle.mjs";
 import { findEntry, inspectEntry } from "./lib/entry.mjs";
-import { Failure } from "./lib/failure.mjs";
 import { box, log, phase } from "./lib/frames.mjs";
 import { contentKey } from "./lib/key.mjs";
 import { dependencySet, readManifest } from "./lib/manifest.mjs";
 import { readMetadata } from "./lib/metadata.mjs";
-import { app, tool } from "./lib/places.mjs";
+import { pack } from "./lib/packer.mjs";
+import { app } from "./lib/places.mjs";
 import { statOf, stripTopFolder } from "./lib/tree.mjs";
 
-const BUNDLE_OUT = 4;
 const LOCKFILE_MOST = 6 * 1024 * 1024;
 const OTHER_LOCKFILES = ["pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb"];
 
@@ -33,7 +31,7 @@ async function prepare() {
         : await buildPlain(manifest, entry);
 
     phase("pack");
-    pack();
+    await pack();
     return { t: "prepared", ...found, lockfile: readLockfile(), package_json: manifest.text };
 }
 
@@ -106,13 +104,4 @@ function readLockfile() {
     return null;
 }
 
-function pack() {
-    const packed = spawnSync(tool, ["pack", app], { stdio: ["ignore", BUNDLE_OUT, "pipe"] });
-
-    if (packed.status !== 0) {
-        const said = packed.error?.message ?? packed.stderr.toString().trim();
-        throw new Failure(`The bundle could not be packed: ${said}`, { fault: "server" });
-    }
-}
-
-process.exitCode = await box(prepare);
+process.exit(await box(prepare));

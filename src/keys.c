@@ -10,7 +10,7 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "domain/audit.h"
-#include "domain/key.h"
+#include "domain/keyring.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -86,7 +86,8 @@ static int parse(int argc, char **argv, struct asked *a, struct err *e)
     return 0;
 }
 
-static int act(struct store *store, const char *verb, struct asked *a, struct err *e)
+static int act(struct store *store, const char *data, const char *verb, struct asked *a,
+               struct err *e)
 {
     if (strcmp(verb, "create") == 0) {
         if (!a->tenant || !a->label)
@@ -102,7 +103,7 @@ static int act(struct store *store, const char *verb, struct asked *a, struct er
         return err_set(e, ERR_INPUT, "\"%s\" is neither create, list nor revoke", verb);
     if (!a->which)
         return err_set(e, ERR_INPUT, "key revoke needs a key's id, or the start of the key");
-    return store_write(store, revoke_key, a, e);
+    return store_write(store, revoke_key, a, e) < 0 || keyring_revoked(data, e) < 0 ? -1 : 0;
 }
 
 int key_main(int argc, char **argv)
@@ -133,7 +134,7 @@ int key_main(int argc, char **argv)
         return EXIT_OUTCOME;
     }
     asked.sealer = sealer;
-    if (act(store, argv[1], &asked, &e) < 0) {
+    if (act(store, settings.data, argv[1], &asked, &e) < 0) {
         fprintf(stderr, "impresario: %s\n", e.msg);
         return e.code == ERR_INPUT ? EXIT_USAGE : EXIT_OUTCOME;
     }

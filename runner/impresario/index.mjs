@@ -4,5 +4,4 @@
 // into the deployment; nothing has to be installed or declared.
 
 export { z } from "zod";
-export { WorkflowInputError, workflow } from "./workflow.mjs";
-export { authenticate, downloadViaClick, pageRequest, pause } from "./helpers.mjs";
+export * from "./without-zod.mjs";

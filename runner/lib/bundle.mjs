@@ -79,6 +79,20 @@ function describe(message) {
     );
 }
 
+/**
+ * Our module, for this file. Reading zod is nine tenths of what a small bundle takes, so a file that
+ * plainly does without gets our module without it. Both are the same code.
+ */
+function ours(importer) {
+    const named = /\b(?:import|export)\s*(?:type\s*)?\{([^}]*)\}\s*from\s*(["'])impresario\2/g;
+    const text = readFileSync(importer, "utf8");
+    const asks =
+        /["'`]impresario["'`]/.test(text.replaceAll(named, "")) ||
+        [...text.matchAll(named)].some(([, names]) => /\bz\b/.test(names));
+
+    return join(runner, "impresario", asks ? "index.mjs" : "without-zod.mjs");
+}
+
 function packageResolver(root, manifest, log) {
     /** @type {Record<string, string>} */
     const adopted = {};
@@ -107,7 +121,7 @@ function packageResolver(root, manifest, log) {
         if (args.importer.startsWith(runner + sep)) return undefined;
         if (/^[a-z][a-z0-9+.-]*:/i.test(args.path)) return undefined;
 
-        if (args.path === "impresario") return { path: join(runner, "impresario", "index.mjs") };
+        if (args.path === "impresario") return { path: ours(args.importer) };
 
         const own = await ownFile(build, args);
         if (own !== null) return own;

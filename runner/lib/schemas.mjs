@@ -3,16 +3,32 @@
 // Zod schemas as JSON Schema. They describe a workflow to people and tools; they never decide
 // whether a job may run.
 
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { app } from "./places.mjs";
+
+/**
+ * The zod that the deployment has installed, as the module that its bundle imports: the package comes a
+ * second time for `require`, which would be loaded beside it.
+ */
+export async function ownZod() {
+    const { resolve } = createRequire(join(app, "package.json"));
+    const load = (path) => import(pathToFileURL(path).href);
+    try {
+        const manifest = resolve("zod/package.json");
+        const entry = JSON.parse(readFileSync(manifest, "utf8")).exports["."].import;
+        return await load(join(dirname(manifest), entry.default ?? entry));
+    } catch {
+        return load(resolve("zod")); /* older ones say less of themselves */
+    }
+}
 
 /** The converter of the zod that the deployment has installed, else that of ours. */
 async function converter() {
     try {
-        const own = createRequire(join(app, "package.json")).resolve("zod");
-        const zod = await import(pathToFileURL(own).href);
+        const zod = await ownZod();
         const toJSONSchema = zod.toJSONSchema ?? zod.z?.toJSONSchema ?? zod.default?.toJSONSchema;
         if (toJSONSchema !== undefined) return toJSONSchema;
     } catch {

@@ -310,3 +310,21 @@ test("two uploads of the same code have one content key, different code has anot
     assert.equal(await key(plain), await key(plain));
     assert.notEqual(await key({ ...plain, "index.ts": "export { };" }), await key(plain));
 });
+
+test("zod is only built in where a file may ask for it", async () => {
+    const size = async (text) =>
+        (await prepared({ "package.json": manifest(), "index.ts": text })).bundle.length;
+    const asking = [
+        'import { workflow, z } from "impresario"; console.log(workflow, z);',
+        "import { z as schemas } from 'impresario'; console.log(schemas);",
+        'import * as all from "impresario"; console.log(all);',
+        'const { z } = require("impresario"); console.log(z);',
+        'export { z } from "impresario";',
+        'export * from "impresario";',
+        'import { workflow } from "impresario"; console.log(workflow, await import("impresario"));',
+    ];
+
+    const without = 'import { workflow, pause } from "impresario"; console.log(workflow, pause);';
+    assert.ok((await size(without)) < 100_000);
+    for (const text of asking) assert.ok((await size(text)) > 500_000, text);
+});

@@ -55,6 +55,7 @@ static int create(struct call *c, struct db *db, json_t **out, struct err *e)
         .description = description && *description ? description : NULL,
         .auto_repair = json_bool(c->input, "auto_repair", false),
         .source_key = c->upload->key,
+        .source = c->upload->held,
         .source_size = c->upload->size,
         .source_digest = c->upload->digest,
     };

@@ -11,7 +11,7 @@
 #include "artifact/intake.h"
 #include "base/loop.h"
 #include "base/pool.h"
-#include "domain/key.h"
+#include "domain/keyring.h"
 
 #include <stdatomic.h>
 
@@ -32,8 +32,9 @@ struct api {
     size_t n_entries;
     struct pool *disk; /* makes uploads durable */
     struct waiting *waiting;
-    struct rates *rates;       /* of keys; event thread */
-    struct refusals *refusals; /* the same */
+    struct keyring *keys;      /* event thread, as are the next */
+    struct rates *rates;       /* of keys */
+    struct refusals *refusals; /* of those who have none */
     atomic_bool draining;
     _Atomic uint64_t answered[6]; /* by status / 100 */
 };

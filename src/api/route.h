@@ -15,6 +15,7 @@
 struct upload {
     struct id deployment;
     char *key;
+    const struct buf *held; /* all of it, when it is small; else it is a blob with that key */
     int64_t size;
     char digest[65];
 };

@@ -214,15 +214,14 @@ static struct request *request_new(struct api *a, struct http_req *http)
     return r;
 }
 
-static int check_key(struct db *db, void *arg, struct err *e)
+static int check_key(struct request *r, struct err *e)
 {
-    struct request *r = arg;
     const char *key = http_header(r->http, "x-api-key");
     const char *bearer = http_header(r->http, "authorization");
 
     if (!key && bearer && strncasecmp(bearer, "bearer ", 7) == 0)
         key = bearer + 7;
-    return key_check(db, key ? key : "", &r->owner, e);
+    return keyring_check(r->api->keys, key ? key : "", &r->owner, e);
 }
 
 static int check_rate(struct request *r, struct err *e)
@@ -285,7 +284,7 @@ static int check_head(struct request *r, struct err *e)
     const char *key = http_header(r->http, "idempotency-key");
 
     if (!is_public(r->entry)) {
-        if (store_read(r->api->with.store, check_key, r, e) < 0) {
+        if (check_key(r, e) < 0) {
             if (e->code == ERR_AUTH)
                 refusals_note(r->api->refusals, http_peer(r->http));
             return -1;
@@ -564,9 +563,12 @@ int wait_unless_changed(struct call *c, const char *state, bool final)
 int api_start(const struct api_options *options, struct api **out, struct err *e)
 {
     enum { DISK_THREADS = 4 };
-    struct api *a = mem_new(sizeof *a);
+    struct keyring *keys = NULL;
 
-    (void)e;
+    if (keyring_open(options->store, options->settings->data, &keys, e) < 0)
+        return -1;
+    struct api *a = mem_new(sizeof *a);
+    a->keys = keys;
     a->with = *options;
     a->service = (struct http_service){ a, begin, chunk, complete, too_large, gone };
     fill_table(a);
@@ -603,5 +605,6 @@ void api_close(struct api *a)
     mem_free(a->entries);
     rates_free(a->rates);
     refusals_free(a->refusals);
+    keyring_close(a->keys);
     mem_free(a);
 }

@@ -3,8 +3,12 @@
  * An upload: the bytes of `source` go from the socket through the scanner and the decoder to a
  * temporary file, and are never held whole. When the body has ended they are made durable on a
  * thread that may wait for the disk, then the row is written, then the client hears of it.
+ *
+ * Few bytes are held, and become durable with the row: one commit for many uploads is what makes small
+ * ones cheap.
  */
 #include "api/request.h"
+#include "base/bounds.h"
 #include "base/schema.h"
 #include "domain/deployment.h"
 
@@ -18,16 +22,25 @@ static int check_queue(struct db *db, void *arg, struct err *e)
     return deployment_check_queue(db, r->owner.tenant.text, r->api->with.settings->queue_builds, e);
 }
 
+static int open_file(void *arg, struct err *e)
+{
+    struct request *r = arg;
+
+    return blob_new(r->api->with.blobs, &r->blob, e) < 0 ? -1 : blob_fd(r->blob);
+}
+
 int upload_begin(struct request *r)
 {
     scoped(err_clear) struct err e = { 0 };
 
-    if (store_read(r->api->with.store, check_queue, r, &e) < 0 ||
-        blob_new(r->api->with.blobs, &r->blob, &e) < 0) {
+    if (store_read(r->api->with.store, check_queue, r, &e) < 0) {
         request_fail(r, &e);
         return -1;
     }
-    r->intake = intake_new(store_env(r->api->with.store)->disk, blob_fd(r->blob), 0);
+    r->intake = intake_new(&(struct intake_options){ .disk = store_env(r->api->with.store)->disk,
+                                                     .file = open_file,
+                                                     .arg = r,
+                                                     .hold = LIMIT_SMALL_SOURCE });
     r->envelope = envelope_new(intake_write, r->intake);
     return 0;
 }
@@ -61,8 +74,6 @@ static void make_durable(void *arg)
     struct request *r = arg;
     scoped(err_clear) struct err e = { 0 };
 
-    r->upload.deployment = id_new(store_env(r->api->with.store));
-    r->upload.key = mem_format("deployments/%s/source.tar.gz", r->upload.deployment.text);
     if (blob_keep(take(r->blob), r->upload.key, &e) < 0)
         request_fail(r, &e);
     else
@@ -89,7 +100,14 @@ void upload_complete(struct request *r)
     }
     r->upload.size = (int64_t)taken.size;
     snprintf(r->upload.digest, sizeof r->upload.digest, "%s", taken.sha256_text);
-    if (request_take(r, take(document)))
+    if (!request_take(r, take(document)))
+        return;
+    r->upload.deployment = id_new(store_env(r->api->with.store));
+    r->upload.key = mem_format("deployments/%s/source.tar.gz", r->upload.deployment.text);
+    r->upload.held = intake_held(r->intake);
+    if (r->upload.held)
+        request_run(r);
+    else
         pool_run(r->api->disk, make_durable, r);
 }
 
@@ -98,7 +116,7 @@ void upload_written(struct request *r, int state, const struct err *e)
     bool may_be_named = state < 0 ? e->code == ERR_IO /* of a commit, which may be on disk */
                                   : r->handled;
 
-    if (!may_be_named)
+    if (!may_be_named && !r->upload.held)
         blob_delete(r->api->with.blobs, r->upload.key);
 }
 

@@ -337,13 +337,20 @@ static void it_accepts_what_the_parser_accepts(void **state)
 
 /* --- a whole upload ------------------------------------------------------------------------ */
 
+static int give_fd(void *arg, struct err *e)
+{
+    (void)e;
+    return *(int *)arg;
+}
+
 static void memory_does_not_grow_with_the_upload(void **state)
 {
     enum { BLOCK = 64 * 1024, BLOCKS = 800 }; /* 50 MiB */
     static const char head[] = "{\"json\":{\"source\":\"H4sI";
     char path[] = "/tmp/intake-XXXXXX";
     scoped(fd_close) int fd = mkstemp(path);
-    scoped(intake_free) struct intake *in = intake_new(&disk_real, fd, 0);
+    scoped(intake_free) struct intake *in =
+        intake_new(&(struct intake_options){ &disk_real, give_fd, &fd, 64, 0 });
     scoped(envelope_free) struct envelope *env = envelope_new(intake_write, in);
     scoped(mem_free) char *block = mem_new(BLOCK);
     scoped(err_clear) struct err e = { 0 };

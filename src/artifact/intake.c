@@ -14,11 +14,11 @@ enum {
 };
 
 struct intake {
-    struct disk *disk;
-    int fd;
-    uint64_t max, size;
-    uint8_t first[MAGIC];
-    size_t n_first;
+    struct intake_options with;
+    int fd; /* -1: none was needed yet */
+    uint64_t size;
+    struct buf held;
+    bool known; /* it begins like gzip */
     EVP_MD_CTX *sha256;
 };
 
@@ -29,11 +29,11 @@ static void must(int ok)
         abort();
 }
 
-struct intake *intake_new(struct disk *disk, int fd, uint64_t max)
+struct intake *intake_new(const struct intake_options *options)
 {
     struct intake *in = mem_new(sizeof *in);
 
-    *in = (struct intake){ .disk = disk, .fd = fd, .max = max, .sha256 = EVP_MD_CTX_new() };
+    *in = (struct intake){ .with = *options, .fd = -1, .sha256 = EVP_MD_CTX_new() };
     must(EVP_DigestInit_ex(in->sha256, EVP_sha256(), NULL));
     return in;
 }
@@ -43,6 +43,7 @@ void intake_free(struct intake *in)
     if (!in)
         return;
     EVP_MD_CTX_free(in->sha256);
+    buf_done(&in->held);
     mem_free(in);
 }
 
@@ -71,39 +72,53 @@ static int refuse(const uint8_t *first, struct err *e)
         first[0], first[1], first[2]);
 }
 
-static int store(struct intake *in, const void *data, size_t n, struct err *e)
+/* What is held goes to the file. */
+static int flush(struct intake *in, struct err *e)
 {
-    must(EVP_DigestUpdate(in->sha256, data, n));
-    if (disk_write_all(in->disk, in->fd, data, n) == 0)
-        return 0;
-    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
-        return err_set(e, ERR_UNAVAILABLE, "the server has no room for this upload");
-    return err_set_errno(e, ERR_IO, errno, "write an upload");
+    if (in->fd < 0)
+        in->fd = in->with.file(in->with.arg, e);
+    if (in->fd < 0)
+        return -1;
+    if (disk_write_all(in->with.disk, in->fd, in->held.data, in->held.n) < 0) {
+        if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
+            return err_set(e, ERR_UNAVAILABLE, "the server has no room for this upload");
+        return err_set_errno(e, ERR_IO, errno, "write an upload");
+    }
+    buf_reset(&in->held);
+    return 0;
 }
 
 int intake_write(void *arg, const void *data, size_t n, struct err *e)
 {
     static const uint8_t gzip[MAGIC] = { 0x1f, 0x8b, 0x08 };
     struct intake *in = arg;
-    const uint8_t *at = data;
+    const char *at = data;
 
-    if (in->max && n > in->max - in->size)
+    if (in->with.max && n > in->with.max - in->size)
         return err_set(e, ERR_TOO_LARGE, "source is larger than %llu bytes",
-                       (unsigned long long)in->max);
+                       (unsigned long long)in->with.max);
     in->size += n;
-    if (in->n_first < MAGIC) {
-        while (n > 0 && in->n_first < MAGIC) {
-            in->first[in->n_first++] = *at++;
-            n--;
-        }
-        if (in->n_first < MAGIC)
-            return 0;
-        if (memcmp(in->first, gzip, MAGIC) != 0)
-            return refuse(in->first, e);
-        if (store(in, in->first, MAGIC, e) < 0)
+    must(EVP_DigestUpdate(in->sha256, data, n));
+    while (n > 0) {
+        if (in->held.n == in->with.hold && flush(in, e) < 0)
             return -1;
+        size_t room = in->with.hold - in->held.n, part = n < room ? n : room;
+        buf_add(&in->held, at, part);
+        at += part;
+        n -= part;
+        if (!in->known && in->held.n >= MAGIC) {
+            const uint8_t *first = (const uint8_t *)in->held.data;
+            if (memcmp(first, gzip, MAGIC) != 0)
+                return refuse(first, e);
+            in->known = true;
+        }
     }
-    return n > 0 ? store(in, at, n, e) : 0;
+    return 0;
+}
+
+const struct buf *intake_held(const struct intake *in)
+{
+    return in->fd < 0 ? &in->held : NULL;
 }
 
 int intake_finish(struct intake *in, struct intake_result *out, struct err *e)
@@ -116,6 +131,8 @@ int intake_finish(struct intake *in, struct intake_result *out, struct err *e)
     if (in->size < SMALLEST)
         return err_set(e, ERR_INPUT, "source is not a gzip tarball: it has only %llu bytes",
                        (unsigned long long)in->size);
+    if (in->fd >= 0 && flush(in, e) < 0)
+        return -1;
     must(EVP_DigestFinal_ex(in->sha256, r.sha256, &n));
     hex_text(r.sha256, sizeof r.sha256, r.sha256_text);
     *out = r;

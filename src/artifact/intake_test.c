@@ -19,15 +19,23 @@ static int temp_fd(void)
     return fd;
 }
 
+static int give_fd(void *arg, struct err *e)
+{
+    (void)e;
+    return *(int *)arg;
+}
+
 /* The empty gzip, as `gzip -n < /dev/null` makes it. */
 static const char EMPTY_GZIP[] = "\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0";
 
 static void bytes_are_counted_digested_and_written(void **state)
 {
     (void)state;
-    for (size_t piece = 1; piece <= 20; piece++) {
+    for (size_t i = 0; i < 60; i++) {
+        const size_t piece = i % 20 + 1, hold = (const size_t[]){ 3, 19, 20 }[i / 20];
         scoped(fd_close) int fd = temp_fd();
-        scoped(intake_free) struct intake *in = intake_new(&disk_real, fd, 20);
+        scoped(intake_free) struct intake *in =
+            intake_new(&(struct intake_options){ &disk_real, give_fd, &fd, hold, 20 });
         scoped(err_clear) struct err e = { 0 };
         struct intake_result r;
         char back[32];
@@ -38,8 +46,10 @@ static void bytes_are_counted_digested_and_written(void **state)
         assert_int_equal(r.size, 20);
         assert_string_equal(r.sha256_text,
                             "59869db34853933b239f1e2219cf7d431da006aa919635478511fabbfc8849d2");
-        assert_int_equal(pread(fd, back, sizeof back, 0), 20);
-        assert_memory_equal(back, EMPTY_GZIP, 20);
+        const struct buf *held = intake_held(in);
+        assert_int_equal(held != NULL, hold == 20);
+        assert_int_equal(pread(fd, back, sizeof back, 0), held ? 0 : 20);
+        assert_memory_equal(held ? held->data : back, EMPTY_GZIP, 20);
     }
 }
 
@@ -68,7 +78,8 @@ static void what_is_not_gzip_is_named(void **state)
     for (size_t i = 0; i < n_items(bad); i++) {
         for (size_t piece = 1; piece < 21; piece += 19) {
             scoped(fd_close) int fd = temp_fd();
-            scoped(intake_free) struct intake *in = intake_new(&disk_real, fd, 0);
+            scoped(intake_free) struct intake *in =
+                intake_new(&(struct intake_options){ &disk_real, give_fd, &fd, 8, 0 });
             scoped(err_clear) struct err e = { 0 };
             struct intake_result out;
             int r = 0;
@@ -89,7 +100,8 @@ static void what_is_not_gzip_is_named(void **state)
 static void more_than_the_bound_is_refused(void **state)
 {
     scoped(fd_close) int fd = temp_fd();
-    scoped(intake_free) struct intake *in = intake_new(&disk_real, fd, 19);
+    scoped(intake_free) struct intake *in =
+        intake_new(&(struct intake_options){ &disk_real, give_fd, &fd, 8, 19 });
     scoped(err_clear) struct err e = { 0 };
 
     (void)state;
@@ -110,7 +122,9 @@ static void a_disk_that_fails_is_not_the_senders_fault(void **state)
         struct disk_faulty disk;
         scoped(err_clear) struct err e = { 0 };
         disk_faulty_init(&disk);
-        scoped(intake_free) struct intake *in = intake_new(&disk.disk, -1, 0);
+        int fd = 0; /* never written to: the disk fails before */
+        scoped(intake_free) struct intake *in =
+            intake_new(&(struct intake_options){ &disk.disk, give_fd, &fd, 8, 0 });
         disk.nth = 1;
         disk.err_no = faults[i].err_no;
         assert_int_equal(intake_write(in, EMPTY_GZIP, 20, &e), -1);

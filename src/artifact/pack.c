@@ -318,10 +318,14 @@ int pack_main(int argc, char **argv)
     const struct pack_options plain = { .gzip_level = PACK_NO_GZIP };
     scoped(err_clear) struct err e = { 0 };
 
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: impresario pack DIR\n");
+    bool when_told = argc == 3 && strcmp(argv[1], "--when-told") == 0;
+    if (argc != 2 && !when_told) {
+        (void)fprintf(stderr, "usage: impresario pack [--when-told] DIR\n");
         return EX_USAGE;
     }
+    while (when_told && getchar() != EOF)
+        continue;
+    argv += when_told;
     if (pack_directory(argv[1], &plain, to_stdout, NULL, NULL, &e) == 0 && fflush(stdout) == 0)
         return 0;
     (void)fprintf(stderr, "impresario pack: %s\n", e.msg ? e.msg : "write the archive: failed");

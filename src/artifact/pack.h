@@ -38,7 +38,7 @@ typedef int (*pack_sink_fn)(void *arg, const void *data, size_t n, struct err *e
 must_use int pack_directory(const char *dir, const struct pack_options *options, pack_sink_fn sink,
                             void *arg, struct pack_stats *stats, struct err *e);
 
-/* impresario pack DIR: the plain tar of DIR on stdout. Status 0; 74 when it failed (stderr says
+/* impresario pack [--when-told] DIR: the plain tar of DIR on stdout, at once or when stdin ends. Status 0; 74 when it failed (stderr says
  * why); 64: wrong options. */
 int pack_main(int argc, char **argv);
 

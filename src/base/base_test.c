@@ -148,6 +148,20 @@ static void reals_are_printed_as_short_as_they_were_written(void **state)
     assert_non_null(strstr(pretty, "\n  15.53,\n"));
 }
 
+static void compact_json_is_what_the_library_would_write(void **state)
+{
+    scoped(json_decref) json_t *value =
+        json_pack("{s:[n,b,b,i,I],s:{},s:[],s:s,s:{s:s}}", "a", 1, 0, -5, INT64_MIN, "b", "c", "d",
+                  "\" \\ / \b\f\n\r\t \x01\x1f\x7f \xc3\xa9 \xf0\x9f\x98\x80", "e\n\"", "f", "");
+    scoped(mem_free) char *expected = json_dumps(value, JSON_COMPACT);
+    scoped(mem_free) char *printed = json_print(value);
+    scoped(mem_free) char *none = json_print(NULL);
+
+    (void)state;
+    assert_string_equal(printed, expected);
+    assert_string_equal(none, "");
+}
+
 struct seen {
     struct loop *loop;
     int posts, timers, reads;
@@ -220,6 +234,7 @@ int main(void)
         cmocka_unit_test(errors_tell_what_was_being_done),
         cmocka_unit_test(foreign_json_is_refused_with_its_place),
         cmocka_unit_test(reals_are_printed_as_short_as_they_were_written),
+        cmocka_unit_test(compact_json_is_what_the_library_would_write),
         cmocka_unit_test(a_loop_serves_posts_timers_and_descriptors),
     };
     return cmocka_run_group_tests_name("base", promises, NULL, NULL);

@@ -31,6 +31,10 @@ enum {
     /* A body whose `source` streams to disk: a 47 MiB archive after base64. */
     LIMIT_UPLOAD = 64 * 1024 * 1024,
 
+    /* An archive of up to so much is held in memory while it comes and kept in a row of the store: what
+     * people write themselves packs to less. Several hundred at once are no burden. */
+    LIMIT_SMALL_SOURCE = 32 * 1024,
+
     /* All of an upload's JSON but `source`: four short fields. */
     LIMIT_UPLOAD_REST = 64 * 1024,
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 
-#include <stdio.h>
 #include <time.h>
 
 static msec_t read_clock(clockid_t id)
@@ -47,6 +46,15 @@ void clock_fake_advance(struct clock_fake *fake, msec_t by)
     fake->steady += by;
 }
 
+/* The last `n` digits of a number, with `after` behind them. */
+static char *put(char *at, int number, int n, char after)
+{
+    for (int i = n; i-- > 0; number /= 10)
+        at[i] = (char)('0' + number % 10);
+    at[n] = after;
+    return at + n + 1;
+}
+
 void time_text(msec_t wall, char out[static TIME_TEXT_SIZE])
 {
     msec_t ms = wall % 1000;
@@ -58,8 +66,13 @@ void time_text(msec_t wall, char out[static TIME_TEXT_SIZE])
         seconds--;
     }
     (void)gmtime_r(&seconds, &t);
-    (void)snprintf(out, TIME_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-                   (unsigned)(t.tm_year + 1900) % 10000, (unsigned)(t.tm_mon + 1) % 100,
-                   (unsigned)t.tm_mday % 100, (unsigned)t.tm_hour % 100, (unsigned)t.tm_min % 100,
-                   (unsigned)t.tm_sec % 100, (unsigned)ms % 1000);
+    /* Every answer has several: by hand, as printf takes ten times as long. */
+    char *at = put(out, t.tm_year + 1900, 4, '-');
+    at = put(at, t.tm_mon + 1, 2, '-');
+    at = put(at, t.tm_mday, 2, 'T');
+    at = put(at, t.tm_hour, 2, ':');
+    at = put(at, t.tm_min, 2, ':');
+    at = put(at, t.tm_sec, 2, '.');
+    at = put(at, (int)ms, 3, 'Z');
+    *at = '\0';
 }

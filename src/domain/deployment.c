@@ -9,10 +9,8 @@
 
 int deployment_check_queue(struct db *db, const char *tenant, int64_t limit, struct err *e)
 {
-    static const struct stmt OPEN = {
-        "deployment.open",
-        "SELECT count(*) FROM deployment WHERE tenant_id = $1 AND status = 'building'"
-    };
+    static const struct stmt OPEN = { "deployment.open",
+                                      "SELECT building FROM tenant WHERE id = $1" };
     scoped(rows_free) struct rows *r = db_query(db, &OPEN, P_TEXT(tenant));
 
     if (rows_next(r, e) != 1)
@@ -28,9 +26,9 @@ int deployment_check_queue(struct db *db, const char *tenant, int64_t limit, str
 int deployment_create(struct db *db, const struct deployment_spec *spec, msec_t *created_at,
                       struct err *e)
 {
-    static const struct stmt NEXT = {
-        "deployment.next_version", "UPDATE tenant SET deployments = deployments + 1 WHERE id = $1"
-    };
+    static const struct stmt NEXT = { "deployment.next_version",
+                                      "UPDATE tenant SET deployments = deployments + 1,"
+                                      " building = building + 1 WHERE id = $1" };
     static const struct stmt ADD = {
         "deployment.add",
         "INSERT INTO deployment (id, tenant_id, version, status, description, entry_point,"
@@ -38,12 +36,17 @@ int deployment_create(struct db *db, const struct deployment_spec *spec, msec_t 
         " SELECT $1, t.id, t.deployments, 'building', $3, $4, $5, $6, $7, $8, $9"
         " FROM tenant t WHERE t.id = $2"
     };
+    static const struct stmt KEEP = {
+        "deployment.source", "INSERT INTO deployment_source (deployment_id, data) VALUES ($1, $2)"
+    };
     msec_t now = db_now(db);
 
     if (db_run(db, e, &NEXT, P_TEXT(spec->tenant)) < 0 ||
         db_run(db, e, &ADD, P_TEXT(spec->id.text), P_TEXT(spec->tenant), P_TEXT(spec->description),
                P_TEXT(spec->entry_point), P_INT(spec->auto_repair), P_TEXT(spec->source_key),
-               P_INT(spec->source_size), P_TEXT(spec->source_digest), P_INT(now)) < 0)
+               P_INT(spec->source_size), P_TEXT(spec->source_digest), P_INT(now)) < 0 ||
+        (spec->source && db_run(db, e, &KEEP, P_TEXT(spec->id.text),
+                                P_BLOB(spec->source->data, spec->source->n)) < 0))
         return -1;
     db_changed(db, "builds");
     *created_at = now;
@@ -164,6 +167,30 @@ int build_claim(struct db *db, int64_t epoch, const char *after, struct build *o
     }
 }
 
+int build_source(struct db *db, const struct build *b, struct buf *out, struct err *e)
+{
+    static const struct stmt FIND = { "build.source", "SELECT data FROM deployment_source"
+                                                      " WHERE deployment_id = $1" };
+    scoped(rows_free) struct rows *r = db_query(db, &FIND, P_TEXT(b->deployment.text));
+    int found = rows_next(r, e);
+    size_t n;
+
+    if (found == 1) {
+        const void *data = row_blob(r, 0, &n);
+        buf_add(out, data, n);
+    }
+    return found;
+}
+
+/* The tenant's count goes with every deployment that leaves `building`. */
+static int count_ended(struct db *db, const struct build *b, struct err *e)
+{
+    static const struct stmt ENDED = { "build.ended",
+                                       "UPDATE tenant SET building = building - 1 WHERE id = $1" };
+
+    return db_run(db, e, &ENDED, P_TEXT(b->tenant.text)) < 0 ? -1 : 0;
+}
+
 static int bundle_row(struct rows *r, struct bundle *out, struct err *e)
 {
     struct bundle b = { .blob_key = mem_text(row_text(r, 1)),
@@ -248,6 +275,8 @@ int build_ready(struct db *db, const struct build *b, const struct bundle *bundl
         return -1;
     if (changed == 0)
         return err_set(e, ERR_CONFLICT, "the deployment is not building any more");
+    if (count_ended(db, b, e) < 0)
+        return -1;
     json_array_foreach(bundle->workflows, i, workflow) {
         const char *profile = json_text(workflow, "auth_profile");
         bool created;
@@ -274,8 +303,9 @@ int build_failed(struct db *db, const struct build *b, const char *why, struct e
         scoped(mem_free) char *start = mem_text_most(why, LIMIT_BUILD_ERROR - sizeof mark);
         text = mem_format("%s%s", start, mark);
     }
-    if (db_run(db, e, &FAILED, P_TEXT(b->deployment.text), P_TEXT(text ? text : why),
-               P_INT(db_now(db))) < 0)
+    int changed = db_run(db, e, &FAILED, P_TEXT(b->deployment.text), P_TEXT(text ? text : why),
+                         P_INT(db_now(db)));
+    if (changed < 0 || (changed > 0 && count_ended(db, b, e) < 0))
         return -1;
     db_changed(db, "deployment/%s", b->deployment.text);
     return 0;

@@ -7,6 +7,7 @@
 #ifndef DOMAIN_DEPLOYMENT_H
 #define DOMAIN_DEPLOYMENT_H
 
+#include "base/buf.h"
 #include "base/id.h"
 #include "base/json.h"
 #include "store/store.h"
@@ -17,7 +18,8 @@ struct deployment_spec {
     const char *entry_point;
     const char *description; /* NULL: none */
     bool auto_repair;
-    const char *source_key; /* durable already */
+    const char *source_key;
+    const struct buf *source; /* the archive, when it is small; NULL: a blob, durable already */
     int64_t source_size;
     const char *source_digest;
 };
@@ -63,6 +65,9 @@ void build_done(struct build *b);
  * end. 1, or 0 when none waits. One that has used up its tries becomes failed on the way. */
 must_use int build_claim(struct db *db, int64_t epoch, const char *after, struct build *out,
                          struct err *e);
+
+/* Adds the archive to `out` when it is kept in the store: 1, or 0 when it is a blob. */
+must_use int build_source(struct db *db, const struct build *b, struct buf *out, struct err *e);
 
 /* What a build found, or an earlier one for the same content. `workflows` is discovery's array. */
 struct bundle {

@@ -3,10 +3,11 @@
 #include "domain/credential.h"
 #include "domain/deployment.h"
 #include "domain/job.h"
-#include "domain/key.h"
+#include "domain/keyring.h"
 #include "domain/log_line.h"
 #include "domain/profile.h"
 #include "domain/repeat.h"
+#include "domain/retention.h"
 #include "domain/workflow.h"
 
 #include "base/bounds.h"
@@ -224,6 +225,60 @@ static void assert_status(struct world *w, struct db *db, const struct id *id, c
     assert_string_equal(is, status);
 }
 
+PROMISE(a_small_archive_stands_beside_its_row_until_its_code_goes)
+{
+    static const struct retention keep = { .log_days = 30, .artifact_days = 90, .code_days = 7 };
+    scoped(err_clear) struct err e = { 0 };
+    scoped(buf_done) struct buf source = { 0 };
+    scoped(buf_done) struct buf again = { 0 };
+    msec_t at;
+
+    buf_add(&source, "\x1f\x8b\0x", 4);
+    const struct deployment_spec spec = { .tenant = w->tenant.text,
+                                          .id = id_new(&w->env),
+                                          .entry_point = "index.ts",
+                                          .source_key = "deployments/x/source.tar.gz",
+                                          .source = &source,
+                                          .source_size = 4,
+                                          .source_digest = "d" };
+    assert_int_equal(deployment_create(db, &spec, &at, &e), 0);
+    struct build b = claim(w, db, 1);
+    assert_int_equal(build_source(db, &b, &again, &e), 1);
+    assert_int_equal(again.n, 4);
+    assert_memory_equal(again.data, source.data, 4);
+
+    assert_int_equal(build_failed(db, &b, "no", &e), 0);
+    clock_fake_advance(&w->clock, 6 * RETENTION_DAY_MS);
+    assert_int_equal(retention_apply(db, &keep, db_now(db), &e), 0);
+    assert_int_equal(build_source(db, &b, &again, &e), 1);
+    clock_fake_advance(&w->clock, 2 * RETENTION_DAY_MS);
+    assert_int_equal(retention_apply(db, &keep, db_now(db), &e), 1);
+    assert_int_equal(build_source(db, &b, &again, &e), 0);
+    build_done(&b);
+}
+
+PROMISE(as_many_builds_as_wait_are_counted)
+{
+    scoped(err_clear) struct err e = { 0 };
+
+    (void)deploy(w, db);
+    (void)deploy(w, db);
+    (void)deploy_of(&w->other, w, db);
+    assert_int_equal(deployment_check_queue(db, w->tenant.text, 3, &e), 0);
+    assert_int_equal(deployment_check_queue(db, w->tenant.text, 2, &e), -1);
+    assert_int_equal(e.code, ERR_LIMIT);
+
+    struct build b = claim(w, db, 1);
+    assert_int_equal(build_failed(db, &b, "no", &e), 0);
+    assert_int_equal(build_failed(db, &b, "and it does not fail twice", &e), 0);
+    build_done(&b);
+    assert_int_equal(deployment_check_queue(db, w->tenant.text, 1, &e), -1);
+    b = claim(w, db, 1);
+    ready(w, db, &b, "[" WORKFLOW("one") "]");
+    assert_int_equal(deployment_check_queue(db, w->tenant.text, 1, &e), 0);
+    assert_int_equal(deployment_check_queue(db, w->other.text, 1, &e), -1);
+}
+
 /* ---- keys ---- */
 
 PROMISE(a_key_opens_its_tenant_until_it_is_revoked)
@@ -253,6 +308,45 @@ PROMISE(a_key_with_one_wrong_character_is_nobody_s)
         assert_int_equal(key_check(db, wrong, &owner, &e), -1);
         assert_int_equal(e.code, ERR_AUTH);
     }
+}
+
+static void revoke(struct world *w, struct db *db)
+{
+    scoped(err_clear) struct err e = { 0 };
+    struct id id;
+
+    assert_int_equal(key_revoke(db, w->key.id.text, &id, &e), 0);
+}
+
+static void a_remembered_key_is_forgotten_when_it_is_revoked(void **state)
+{
+    struct world *w = *state;
+    scoped(err_clear) struct err e = { 0 };
+    scoped(keyring_close) struct keyring *told = NULL;
+    scoped(keyring_close) struct keyring *alone = NULL;
+    struct key_owner owner = { 0 };
+    scoped(mem_free) char *nowhere = mem_format("%s/none", w->dir);
+
+    assert_int_equal(keyring_open(w->store, w->dir, &told, &e), 0);
+    assert_int_equal(keyring_check(told, "lbt_nobody", &owner, &e), -1);
+    assert_int_equal(e.code, ERR_AUTH);
+    assert_int_equal(keyring_check(told, w->key.text, &owner, &e), 0);
+    assert_string_equal(owner.tenant.text, w->tenant.text);
+
+    act(w, revoke);
+    assert_int_equal(keyring_check(told, w->key.text, &owner, &e), 0); /* nobody said so yet */
+    assert_int_equal(keyring_revoked(w->dir, &e), 0);
+    assert_int_equal(keyring_check(told, w->key.text, &owner, &e), -1);
+    assert_int_equal(e.code, ERR_AUTH);
+    assert_int_equal(keyring_revoked(nowhere, &e), -1);
+
+    /* And without a word of it, when its time is over. */
+    act(w, make_tenants);
+    assert_int_equal(keyring_open(w->store, w->dir, &alone, &e), 0);
+    assert_int_equal(keyring_check(alone, w->key.text, &owner, &e), 0);
+    act(w, revoke);
+    clock_fake_advance(&w->clock, KEYRING_MS);
+    assert_int_equal(keyring_check(alone, w->key.text, &owner, &e), -1);
 }
 
 PROMISE(a_tenant_s_name_is_checked)
@@ -795,8 +889,11 @@ static void an_ai_build_goes_on_where_it_stopped(void **state)
 int main(void)
 {
     const struct CMUnitTest promises[] = {
+        TOLD(a_small_archive_stands_beside_its_row_until_its_code_goes),
+        TOLD(as_many_builds_as_wait_are_counted),
         TOLD(a_key_opens_its_tenant_until_it_is_revoked),
         TOLD(a_key_with_one_wrong_character_is_nobody_s),
+        TOLD(a_remembered_key_is_forgotten_when_it_is_revoked),
         TOLD(a_tenant_s_name_is_checked),
         TOLD(the_newest_created_ready_deployment_owns_a_name),
         TOLD(a_build_is_claimed_once_an_epoch_and_three_times_in_all),

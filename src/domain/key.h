@@ -10,7 +10,7 @@
 #include "base/id.h"
 #include "store/store.h"
 
-enum { KEY_TEXT_SIZE = 4 + 43 + 6 + 1 };
+enum { KEY_TEXT_SIZE = 4 + 43 + 6 + 1, KEY_DIGEST = 32 };
 
 struct key {
     struct id id;
@@ -20,6 +20,9 @@ struct key {
 /* Gives `tenant` (1-64 of a-z, 0-9, '-', '_') one more key; the tenant is made when it is new. */
 must_use int key_create(struct db *db, const char *tenant, const char *label, struct key *out,
                         struct err *e);
+
+/* Of any text, a key or not. */
+void key_digest(const char *text, unsigned char out[static KEY_DIGEST]);
 
 struct key_owner {
     struct id key, tenant;

@@ -11,6 +11,15 @@ enum age { AGE_DAY, AGE_LOG, AGE_ARTIFACT, AGE_CODE, AGES };
     " UNION SELECT tenant_id FROM ai_build"                      \
     " WHERE status IN ('pending', 'agent_running', 'deploying')"
 
+/* Code goes when no name runs it and no job will. The row stays, for those who look. */
+#define OLD_CODE                                                                                 \
+    "(SELECT d.id FROM deployment d WHERE (d.source_key IS NOT NULL OR d.bundle_id IS NOT NULL)" \
+    " AND d.built_at < $1"                                                                       \
+    " AND NOT EXISTS (SELECT 1 FROM workflow w WHERE w.deployment_id = d.id)"                    \
+    " AND NOT EXISTS (SELECT 1 FROM job j WHERE j.deployment_id = d.id"                          \
+    " AND j.status IN ('queued', 'starting_browser', 'running'))"                                \
+    " ORDER BY d.built_at LIMIT $2)"
+
 /* $1: when a row must have got its age, $2: how many rows at once. */
 static const struct rule {
     enum age age;
@@ -26,16 +35,11 @@ static const struct rule {
         "UPDATE job SET screenshot_key = NULL, html_key = NULL WHERE id IN"
         " (SELECT id FROM job WHERE (screenshot_key IS NOT NULL OR html_key IS NOT NULL)"
         " AND completed_at < $1 ORDER BY completed_at LIMIT $2)" } },
-    /* Code goes when no name runs it and no job will. The row stays, for those who look. */
+    { AGE_CODE,
+      { "retention.source", "DELETE FROM deployment_source WHERE deployment_id IN " OLD_CODE } },
     { AGE_CODE,
       { "retention.code",
-        "UPDATE deployment SET source_key = NULL, bundle_id = NULL WHERE id IN"
-        " (SELECT d.id FROM deployment d WHERE (d.source_key IS NOT NULL OR d.bundle_id IS NOT NULL)"
-        " AND d.built_at < $1"
-        " AND NOT EXISTS (SELECT 1 FROM workflow w WHERE w.deployment_id = d.id)"
-        " AND NOT EXISTS (SELECT 1 FROM job j WHERE j.deployment_id = d.id"
-        " AND j.status IN ('queued', 'starting_browser', 'running'))"
-        " ORDER BY d.built_at LIMIT $2)" } },
+        "UPDATE deployment SET source_key = NULL, bundle_id = NULL WHERE id IN " OLD_CODE } },
     { AGE_DAY,
       { "retention.bundle",
         "DELETE FROM bundle WHERE id IN (SELECT b.id FROM bundle b WHERE b.created_at < $1"
@@ -71,7 +75,7 @@ static const struct {
     struct stmt stmt;
 } NAMERS[] = {
     { "deployments",
-      { "retention.source", "SELECT 1 FROM deployment WHERE id = $2 AND source_key = $1" } },
+      { "retention.blob_source", "SELECT 1 FROM deployment WHERE id = $2 AND source_key = $1" } },
     { "bundles", { "retention.blob", "SELECT 1 FROM bundle WHERE id = $2 AND blob_key = $1" } },
     { "jobs",
       { "retention.artifact",

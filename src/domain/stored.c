@@ -5,6 +5,7 @@ int stored_each(struct db *db, stored_fn fn, void *arg, struct err *e)
 {
     static const struct stmt EACH = {
         "stored.each", "SELECT 'blobs/' || source_key FROM deployment WHERE source_key IS NOT NULL"
+                       "  AND id NOT IN (SELECT deployment_id FROM deployment_source)"
                        " UNION SELECT 'blobs/' || blob_key FROM bundle"
                        " UNION SELECT 'blobs/' || screenshot_key FROM job"
                        "  WHERE screenshot_key IS NOT NULL"

@@ -198,7 +198,7 @@ int box_start(const struct box_spec *spec, const struct box_user *user, struct b
     int ends[2];
 
     if (make_pipe(plan, 1, &out_fd, e) < 0 || make_pipe(plan, 2, &err_fd, e) < 0 ||
-        (spec->out_file >= 0 && make_pipe(plan, 4, &spill, e) < 0))
+        ((spec->out_file >= 0 || spec->out_later) && make_pipe(plan, 4, &spill, e) < 0))
         return -1;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return err_set_errno(e, ERR_IO, errno, "make a socket");
@@ -229,6 +229,13 @@ int box_start(const struct box_spec *spec, const struct box_user *user, struct b
     b->child = child_start(spec->spawner, take(plan), on_child_exit, b);
     *out = b;
     return 0;
+}
+
+void box_hand_over(struct box *b, const struct box_user *user, int out_file, size_t out_max)
+{
+    b->user = *user;
+    b->out_file = out_file;
+    b->out_left = out_max;
 }
 
 int64_t box_child(const struct box *b)

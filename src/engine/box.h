@@ -33,10 +33,13 @@ struct box_spec {
     msec_t time_limit; /* 0: none yet */
     int out_file;      /* what the box writes to descriptor 4 goes here (borrowed); -1: nothing */
     size_t out_max;    /* and at most so much */
+    bool out_later;    /* box_hand_over() will say where to, before the box has anything to write */
 };
 
 must_use int box_start(const struct box_spec *spec, const struct box_user *user, struct box **out,
                        struct err *e);
+/* Somebody else's from now on: a box that waited gets its work. */
+void box_hand_over(struct box *b, const struct box_user *user, int out_file, size_t out_max);
 void box_send(struct box *b, const json_t *frame);
 /* From now on, in place of any limit before. */
 void box_limit(struct box *b, msec_t time_limit);

@@ -206,6 +206,7 @@ void building_free(struct building *b)
         blob_delete(b->engine->with.blobs, b->bundle.blob_key);
     build_done(&b->build);
     bundle_done(&b->bundle);
+    buf_done(&b->phases);
     json_decref(b->report);
     json_decref(b->prepared);
     mem_free(b->verdict.why);

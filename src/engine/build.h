@@ -12,7 +12,7 @@
 #define ENGINE_BUILD_H
 
 #include "domain/deployment.h"
-#include "engine/engine_private.h"
+#include "engine/ahead.h"
 
 struct building;
 
@@ -38,6 +38,9 @@ struct building *builder_try(struct builder *b, struct build *what, const struct
 void builder_drop(struct builder *b, struct building *trial);
 
 /* ---- the builder, to its builds ---- */
+
+/* A box that waited for this step with these modules, or NULL: it is the caller's. */
+struct ahead *builder_ahead(struct builder *b, enum step step, const char *layer);
 
 /* The verdict is in the store; the building may be freed now. */
 void builder_ended(struct builder *b, struct building *which);

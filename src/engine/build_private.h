@@ -7,11 +7,11 @@
 #define ENGINE_BUILD_PRIVATE_H
 
 #include "base/json.h"
+#include "engine/ahead.h"
 #include "engine/build.h"
 #include "engine/build_log.h"
 #include "store/blob.h"
 
-enum step { PREPARE, INSTALL, DISCOVER };
 extern const char *const step_names[];
 
 struct verdict {
@@ -27,6 +27,9 @@ struct building {
     struct build build;
     struct build_logger log;
     msec_t started, step_started;
+    msec_t phase_started;
+    const char *phase;          /* that its box is in, by its own word */
+    struct buf phases;          /* those that ended, and how long they took, for the log */
     msec_t waits_since, waited; /* for what another build makes, which is not its own time */
     struct timer *timer;        /* for its first step, or for another try to keep its verdict */
 

@@ -10,14 +10,35 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const step_names[] = { "prepare", "install", "discover" };
+const char *const step_names[] = {
+    [PREPARE] = "prepare", [INSTALL] = "install", [DISCOVER] = "discover"
+};
 
 /* ---- what its box says ---- */
+
+/* A phase that is over goes to what is said of the step; in discovery anybody may claim any. */
+static void next_phase(struct building *b, const char *name)
+{
+    static const char *const known[] = { "inspect", "bundle", "pack", "install", "copy", "import" };
+    msec_t now = building_now(b);
+
+    if (b->phase)
+        buf_format(&b->phases, "%s%s %lld ms", b->phases.n ? ", " : ": ", b->phase,
+                   (long long)(now - b->phase_started));
+    b->phase = NULL;
+    for (size_t i = 0; name && i < n_items(known) && b->phases.n < 200; i++) {
+        if (strcmp(name, known[i]) == 0)
+            b->phase = known[i];
+    }
+    b->phase_started = now;
+}
 
 static void on_frame(void *arg, const char *type, const json_t *frame)
 {
     struct building *b = arg;
-    static const char *const results[] = { "prepared", "installed", "discovered" };
+    static const char *const results[] = {
+        [PREPARE] = "prepared", [INSTALL] = "installed", [DISCOVER] = "discovered"
+    };
 
     if (strcmp(type, "log") == 0) {
         const char *stream = json_text(frame, "stream");
@@ -25,9 +46,13 @@ static void on_frame(void *arg, const char *type, const json_t *frame)
         bool theirs = stream && (strcmp(stream, "stdout") == 0 || strcmp(stream, "stderr") == 0);
         if (message)
             building_say(b, theirs ? stream : "system", "%s", message);
+    } else if (strcmp(type, "phase") == 0) {
+        next_phase(b, json_text(frame, "name"));
     } else if (strcmp(type, "fail") == 0 || strcmp(type, results[b->step]) == 0) {
         json_decref(b->report);
         b->report = json_incref(json_shared(frame));
+        next_phase(b, NULL);
+        b->phase = "end";
     }
 }
 
@@ -42,16 +67,6 @@ static void on_line(void *arg, const char *stream, const char *text)
     }
     if (!b->loud)
         building_say(b, stream, "%s", text);
-}
-
-static int64_t step_memory(const struct settings *s, enum step step)
-{
-    switch (step) {
-    case PREPARE: return s->build_memory_mib;
-    case INSTALL: return s->install_memory_mib;
-    case DISCOVER: break;
-    }
-    return s->discover_memory_mib;
 }
 
 /* Why a box ended without a word of its own. */
@@ -105,7 +120,8 @@ static void on_end(void *arg, const struct box_end *end)
 
     feed_free(take(b->input));
     feed_free(take(b->facts));
-    building_say(b, "system", "done in %lld ms", (long long)took);
+    next_phase(b, NULL);
+    building_say(b, "system", "done in %lld ms%s", (long long)took, buf_str(&b->phases));
     if (!b->report || b->loud || end->bad_frame) {
         fail_silent(b, end);
         return;
@@ -123,125 +139,139 @@ static void on_end(void *arg, const struct box_end *end)
 
 /* ---- its box ---- */
 
-static struct plan *step_plan(struct building *b, enum step step)
-{
-    const struct settings *s = b->engine->settings;
-    const struct plan_limits limits = {
-        .net = step != INSTALL          ? PLAN_NET_NONE
-               : b->engine->with.egress ? PLAN_NET_REGISTRY
-                                        : PLAN_NET_HOST,
-        .memory_mib = (int)step_memory(s, step),
-        .pids = 256,
-        .work_mib = (int)s->unpacked_mib * 2,
-        .cpu_percent = 0,
-    };
-    scoped(mem_free) char *name = mem_format("build-%s", step_names[step]);
-    struct plan *plan = plan_new(name, &limits);
+struct archive {
+    const struct build *of;
+    struct buf data;
+    int found; /* 1: `data` is all of it; 0: it is read from `fd` */
+    int fd;
+};
 
-    plan_env_runtime(plan);
-    return plan;
+static int look_for_archive(struct db *db, void *arg, struct err *e)
+{
+    struct archive *a = arg;
+
+    a->found = build_source(db, a->of, &a->data, e);
+    return a->found < 0 ? -1 : 0;
 }
 
-static void plan_unpack(struct building *b, struct plan *plan, bool plain)
+/* The archive is at hand before a box is used for it. */
+static int find_archive(struct building *b, struct archive *out, struct err *e)
 {
-    const struct settings *s = b->engine->settings;
-    scoped(mem_free) char *bytes = mem_format("%lld", (long long)s->unpacked_mib << 20);
-    scoped(mem_free) char *entries = mem_format("%lld", (long long)s->entries);
-
-    plan_arg(plan, PLAN_PROGRAM);
-    plan_arg(plan, "unpack");
-    if (plain)
-        plan_arg(plan, "--tar");
-    plan_arg(plan, "--into");
-    plan_arg(plan, PLAN_APP);
-    plan_arg(plan, "--report");
-    plan_arg(plan, "3");
-    if (!plain) {
-        plan_arg(plan, "--max-bytes");
-        plan_arg(plan, bytes);
-        plan_arg(plan, "--max-entries");
-        plan_arg(plan, entries);
-    }
-    plan_arg(plan, "--");
-}
-
-static void plan_script(struct plan *plan, const char *script)
-{
-    plan_arg(plan, PLAN_NODE);
-    plan_arg(plan, script);
-}
-
-static int feed_blob(struct building *b, struct plan *plan, const char *key, struct err *e)
-{
-    int read_end;
-    int fd = blob_open(b->engine->with.blobs, key, e);
-
-    if (fd < 0)
+    if (store_read(b->engine->store, look_for_archive, out, e) < 0)
         return -1;
-    if (feed_new(b->engine->loop, &b->input, &read_end, e) < 0) {
-        fd_close(fd);
-        return -1;
-    }
-    plan_fd(plan, read_end, 0);
-    feed_file(b->input, fd);
-    return 0;
+    if (!out->found)
+        out->fd = blob_open(b->engine->with.blobs, b->build.source_key, e);
+    return out->found || out->fd >= 0 ? 0 : -1;
 }
 
-static int feed_json(struct building *b, struct feed **feed, struct plan *plan, int inside,
-                     const json_t *value, struct err *e)
+static void archive_done(struct archive *a)
 {
-    int read_end;
+    fd_close(a->fd);
+    buf_done(&a->data);
+}
 
-    if (feed_new(b->engine->loop, feed, &read_end, e) < 0)
-        return -1;
-    plan_fd(plan, read_end, inside);
+static void feed_archive(struct feed *feed, struct archive *a)
+{
+    size_t n = a->data.n;
+
+    if (a->found)
+        feed_text(feed, buf_take(&a->data), n);
+    else
+        feed_file(feed, take_fd(&a->fd));
+}
+
+static void feed_json(struct feed *feed, const json_t *value)
+{
     char *text = json_print(value);
-    feed_text(*feed, text, strlen(text));
-    return 0;
+
+    feed_text(feed, text, strlen(text));
 }
 
-static int plan_prepare(struct building *b, struct plan *plan, struct err *e)
-{
-    plan_unpack(b, plan, false);
-    plan_script(plan, PLAN_RUNNER "/prepare.mjs");
-    plan_env(plan, "IMPRESARIO_ENTRY", b->build.entry_point);
-    return blob_new(b->engine->with.blobs, &b->blob, e) < 0 ||
-                   feed_blob(b, plan, b->build.source_key, e) < 0
-               ? -1
-               : 0;
-}
+static const struct box_user callbacks = { on_frame, on_line, on_end, NULL };
 
-static int plan_install(struct building *b, struct plan *plan, struct err *e)
+static int start_install(struct building *b, struct err *e)
 {
+    enum plan_net net = b->engine->with.egress ? PLAN_NET_REGISTRY : PLAN_NET_HOST;
+    scoped(plan_free) struct plan *plan = step_plan(b->engine->settings, INSTALL, net);
     scoped(json_decref) json_t *request = json_object();
+    struct box_user user = callbacks;
 
     b->staging = mem_format("%s/staging/%s", b->engine->settings->data, b->build.deployment.text);
     (void)tree_remove(b->staging);
     if (mkdir(b->staging, 0755) < 0)
         return err_set_errno(e, ERR_IO, errno, "make the folder %s", b->staging);
-    plan_script(plan, PLAN_RUNNER "/install.mjs");
+    plan_arg(plan, PLAN_RUNNER "/install.mjs");
     plan_bind_rw(plan, b->staging, "/out");
     if (b->engine->settings->registry)
         plan_env(plan, "IMPRESARIO_REGISTRY", b->engine->settings->registry);
     json_object_set(request, "dependencies", json_object_get(b->prepared, "dependencies"));
     json_object_set(request, "package_json", json_object_get(b->prepared, "package_json"));
     json_object_set(request, "lockfile", json_object_get(b->prepared, "lockfile"));
-    return feed_json(b, &b->input, plan, 0, request, e);
+    int read_end;
+    if (feed_new(b->engine->loop, &b->input, &read_end, e) < 0)
+        return -1;
+    plan_fd(plan, read_end, 0);
+    feed_json(b->input, request);
+    user.arg = b;
+    const struct box_spec spec = { .spawner = b->engine->with.spawner,
+                                   .loop = b->engine->loop,
+                                   .plan = take(plan),
+                                   .out_file = -1 };
+    return box_start(&spec, &user, &b->box, e);
 }
 
-static int plan_discover(struct building *b, struct plan *plan, struct err *e)
+/* A box that waited, or one that is started now. */
+static int start_ahead(struct building *b, enum step step, struct err *e)
 {
-    plan_unpack(b, plan, true);
-    plan_script(plan, PLAN_RUNNER "/discover.mjs");
-    if (b->layer) {
-        scoped(mem_free) char *layer =
-            mem_format("%s/layers/%s", b->engine->settings->data, b->layer);
-        plan_bind_ro(plan, layer, PLAN_MODULES);
+    struct ahead *a = builder_ahead(b->builder, step, b->layer);
+    struct box_user user = callbacks;
+
+    if (!a && ahead_start(b->engine, step, b->layer, &a, e) < 0)
+        return -1;
+    struct ahead_parts parts = ahead_take(a);
+    b->box = parts.box;
+    b->input = parts.input;
+    b->facts = parts.facts;
+    user.arg = b;
+    box_hand_over(b->box, &user, step == PREPARE ? blob_fd(b->blob) : -1,
+                  (size_t)b->engine->settings->unpacked_mib * 2 << 20);
+    return 0;
+}
+
+static void go(struct building *b)
+{
+    scoped(json_decref) json_t *frame =
+        json_pack("{s:s,s:{s:s}}", "t", "go", "env", "IMPRESARIO_ENTRY", b->build.entry_point);
+
+    box_send(b->box, frame);
+}
+
+static int start_prepare(struct building *b, struct err *e)
+{
+    struct archive archive = { .of = &b->build, .fd = -1 };
+    int r = find_archive(b, &archive, e) < 0 || blob_new(b->engine->with.blobs, &b->blob, e) < 0 ||
+                    start_ahead(b, PREPARE, e) < 0
+                ? -1
+                : 0;
+
+    if (r == 0) {
+        feed_archive(b->input, &archive);
+        go(b);
     }
-    return feed_blob(b, plan, b->bundle.blob_key, e) < 0 ||
-                   feed_json(b, &b->facts, plan, 5, b->prepared, e) < 0
-               ? -1
-               : 0;
+    archive_done(&archive);
+    return r;
+}
+
+static int start_discover(struct building *b, struct err *e)
+{
+    scoped(fd_close) int bundle = blob_open(b->engine->with.blobs, b->bundle.blob_key, e);
+
+    if (bundle < 0 || start_ahead(b, DISCOVER, e) < 0)
+        return -1;
+    feed_file(b->input, take_fd(&bundle));
+    feed_json(b->facts, b->prepared);
+    go(b);
+    return 0;
 }
 
 /* What is left of the build's time, and no more than the step's own. */
@@ -256,35 +286,26 @@ static msec_t step_time(const struct building *b, enum step step)
 
 void building_step(struct building *b, enum step step)
 {
-    static int (*const planners[])(struct building *, struct plan *,
-                                   struct err *) = { plan_prepare, plan_install, plan_discover };
-    static const struct box_user callbacks = { on_frame, on_line, on_end, NULL };
-    static const char *const says[] = { "Unpacking and checking what was uploaded",
-                                        "Installing dependencies",
-                                        "Importing the entry to find its workflows" };
+    static int (*const starters[])(struct building *, struct err *) = {
+        [PREPARE] = start_prepare, [INSTALL] = start_install, [DISCOVER] = start_discover
+    };
+    static const char *const says[] = { [PREPARE] = "Unpacking and checking what was uploaded",
+                                        [INSTALL] = "Installing dependencies",
+                                        [DISCOVER] = "Importing the entry to find its workflows" };
     scoped(err_clear) struct err e = { 0 };
-    scoped(plan_free) struct plan *plan = step_plan(b, step);
-    struct box_user user = callbacks;
 
     b->step = step;
     b->log.phase = step_names[step];
     b->step_started = building_now(b);
     b->output = 0;
+    b->phase = step == INSTALL ? NULL : "unpack";
+    b->phase_started = b->step_started;
+    buf_reset(&b->phases);
     json_decref(take(b->report));
     building_say(b, "system", "%s", says[step]);
-    if (planners[step](b, plan, &e) < 0) {
+    if (starters[step](b, &e) < 0) {
         building_fail_err(b, &e, "start a box");
         return;
     }
-    user.arg = b;
-    const struct box_spec spec = {
-        .spawner = b->engine->with.spawner,
-        .loop = b->engine->loop,
-        .plan = take(plan),
-        .time_limit = step_time(b, step),
-        .out_file = step == PREPARE ? blob_fd(b->blob) : -1,
-        .out_max = (size_t)b->engine->settings->unpacked_mib * 2 << 20,
-    };
-    if (box_start(&spec, &user, &b->box, &e) < 0)
-        building_fail_err(b, &e, "start a box");
+    box_limit(b->box, step_time(b, step));
 }

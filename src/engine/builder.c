@@ -22,7 +22,9 @@ struct builder {
     struct timer *retry;
     struct place *places;
     int n;
-    struct id last; /* the tenant that had the last turn */
+    struct id last;                   /* the tenant that had the last turn */
+    struct ahead *ahead[STEPS_AHEAD]; /* for the next build */
+    char *layer;                      /* that was asked for last: the next build may too */
 };
 
 struct builder *builder_new(struct engine *e)
@@ -53,7 +55,46 @@ void builder_free(struct builder *b)
         place_free(p);
     }
     timer_free(b->retry);
+    for (int step = 0; step < STEPS_AHEAD; step++)
+        ahead_free(b->ahead[step]);
+    mem_free(b->layer);
     mem_free(b);
+}
+
+/* ---- boxes that wait ---- */
+
+struct ahead *builder_ahead(struct builder *b, enum step step, const char *layer)
+{
+    scoped(ahead_free) struct ahead *a = take(b->ahead[step]);
+
+    if (step == DISCOVER) {
+        mem_free(b->layer);
+        b->layer = mem_text(layer);
+    }
+    return a && ahead_fits(a, layer) ? take(a) : NULL;
+}
+
+/* Once there were builds there will be more. After one, not beside it: it would take time from it. */
+static void look_ahead(struct builder *b)
+{
+    for (int i = 0; i < STEPS_AHEAD && !b->engine->draining; i++) {
+        const enum step step = i;
+        scoped(err_clear) struct err e = { 0 };
+        const char *layer = step == DISCOVER ? b->layer : NULL;
+        if (b->engine->settings->warm_builds && !b->ahead[step] &&
+            ahead_start(b->engine, step, layer, &b->ahead[step], &e) < 0)
+            log_event(LOG_WARN, "build.not_ahead", F_TEXT("error", e.msg));
+    }
+}
+
+void builder_forget(struct builder *b, const char *layer)
+{
+    struct ahead **a = &b->ahead[DISCOVER];
+
+    if (*a && ahead_layer(*a) && strcmp(ahead_layer(*a), layer) == 0)
+        ahead_free(take(*a));
+    if (b->layer && strcmp(b->layer, layer) == 0)
+        mem_free(take(b->layer));
 }
 
 struct claim {
@@ -122,9 +163,10 @@ static struct place *place_of(struct builder *b, const struct building *which)
     return p;
 }
 
-static void wake(void *arg)
+static void after_one(void *arg)
 {
     builder_wake(arg);
+    look_ahead(arg);
 }
 
 void builder_ended(struct builder *b, struct building *which)
@@ -140,7 +182,7 @@ void builder_ended(struct builder *b, struct building *which)
         *at = p->next;
     b->n--;
     place_free(p);
-    loop_post(b->engine->loop, wake, b);
+    loop_post(b->engine->loop, after_one, b);
 }
 
 void builder_drop(struct builder *b, struct building *trial)

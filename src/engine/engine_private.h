@@ -35,7 +35,8 @@ struct engine {
 };
 
 struct builder *builder_new(struct engine *e);
-void builder_wake(struct builder *b); /* there may be something to build */
+void builder_wake(struct builder *b);                      /* there may be something to build */
+void builder_forget(struct builder *b, const char *layer); /* it is about to be removed */
 void builder_free(struct builder *b);
 
 struct dispatcher *dispatcher_new(struct engine *e);

@@ -37,6 +37,7 @@ static void on_layer_gone(void *arg, const char *digest)
     struct sweeper *s = arg;
 
     dispatcher_forget(s->engine->dispatcher, digest);
+    builder_forget(s->engine->builder, digest);
     log_event(LOG_INFO, "sweep.layer", F_TEXT("layer", digest));
 }
 

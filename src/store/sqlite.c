@@ -9,17 +9,22 @@
 
 #include "migrations.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
+enum { MOST_PARAMS = 20 }; /* the widest INSERT has 17 */
+
 struct prepared {
     const struct stmt *stmt;
     sqlite3_stmt *handle;
     bool busy;
     struct prepared *next;
+    int n_params;
+    int at[MOST_PARAMS]; /* where SQLite has $1, $2 ...: it numbers them as it meets them */
 };
 
 struct topic {
@@ -170,12 +175,16 @@ int db_migrate(struct db *db, struct err *e)
 
 int db_begin(struct db *db, struct err *e)
 {
-    return exec(db, db->read_only ? "BEGIN" : "BEGIN IMMEDIATE", e);
+    static const struct stmt READ = { "BEGIN", "BEGIN" }, WRITE = { "BEGIN", "BEGIN IMMEDIATE" };
+
+    return db_run(db, e, db->read_only ? &READ : &WRITE) < 0 ? -1 : 0;
 }
 
 int db_commit(struct db *db, struct err *e)
 {
-    if (exec(db, "COMMIT", e) == 0)
+    static const struct stmt COMMIT = { "COMMIT", "COMMIT" };
+
+    if (db_run(db, e, &COMMIT) >= 0)
         return 0;
     db_rollback(db);
     return -1;
@@ -188,20 +197,28 @@ bool db_is_open(const struct db *db)
 
 void db_rollback(struct db *db)
 {
+    static const struct stmt ROLLBACK = { "ROLLBACK", "ROLLBACK" };
+
+    scoped(err_clear) struct err unsaid = { 0 };
+
     if (db_is_open(db))
-        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+        (void)db_run(db, &unsaid, &ROLLBACK);
     drop_topics(db, NULL);
 }
 
 int db_savepoint(struct db *db, struct err *e)
 {
+    static const struct stmt SAVE = { "SAVEPOINT", "SAVEPOINT part" };
+
     db->kept_topics = db->topics;
-    return exec(db, "SAVEPOINT part", e);
+    return db_run(db, e, &SAVE) < 0 ? -1 : 0;
 }
 
 int db_keep(struct db *db, struct err *e)
 {
-    return exec(db, "RELEASE part", e);
+    static const struct stmt RELEASE = { "RELEASE", "RELEASE part" };
+
+    return db_run(db, e, &RELEASE) < 0 ? -1 : 0;
 }
 
 void db_undo(struct db *db)
@@ -289,19 +306,25 @@ static struct prepared *prepared(struct db *db, const struct stmt *stmt)
         mem_free(p);
         return NULL;
     }
+    p->n_params = sqlite3_bind_parameter_count(p->handle);
+    assert(p->n_params <= MOST_PARAMS);
+    for (int i = 0; i < p->n_params; i++) {
+        char name[8];
+        (void)snprintf(name, sizeof name, "$%u", (unsigned)(i + 1) % 1000);
+        p->at[i] = sqlite3_bind_parameter_index(p->handle, name);
+    }
     p->next = *bucket;
     *bucket = p;
     return p;
 }
 
-/* `$3` is bound by its name: SQLite numbers parameters in the order in which it meets them. */
-static int bind(sqlite3_stmt *handle, const struct param *params)
+static int bind(const struct prepared *to, const struct param *params)
 {
+    sqlite3_stmt *handle = to->handle;
+
     for (int i = 0; params[i].kind != PARAM_END; i++) {
         const struct param *p = &params[i];
-        char name[8];
-        (void)snprintf(name, sizeof name, "$%u", (unsigned)(i + 1) % 1000);
-        int at = sqlite3_bind_parameter_index(handle, name);
+        int at = i < to->n_params ? to->at[i] : 0;
         int r = SQLITE_OK;
         if (at == 0)
             return SQLITE_RANGE;
@@ -330,7 +353,7 @@ struct rows *db_query_with(struct db *db, const struct stmt *stmt, const struct 
         return r;
     }
     r->p->busy = true;
-    if (bind(r->p->handle, params) != SQLITE_OK)
+    if (bind(r->p, params) != SQLITE_OK)
         r->fault = stmt->name;
     return r;
 }

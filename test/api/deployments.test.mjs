@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { send } from "../support/api.mjs";
-import { oneWorkflow, plain } from "../support/artifact.mjs";
+import { ballast, oneWorkflow, plain } from "../support/artifact.mjs";
 import { TIME, UUID } from "../support/contract.mjs";
 import { Tenant } from "../support/tenant.mjs";
 import { sourceOfFiles } from "../support/tar.mjs";
@@ -384,7 +384,7 @@ function keptCopies(server, bytes) {
 }
 
 test("an upload that becomes no deployment leaves no file", async () => {
-    const once = oneWorkflow("deployments-left", `return ${JSON.stringify(randomUUID())};`);
+    const once = oneWorkflow("deployments-left", `return ${JSON.stringify(randomUUID())};`, "{}", ballast());
     const bytes = Buffer.from(once.source, "base64");
     const headers = { "idempotency-key": "left-nothing" };
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { after } from "node:test";
-import { oneWorkflow } from "../support/artifact.mjs";
+import { ballast, oneWorkflow } from "../support/artifact.mjs";
 import { Server } from "../support/server.mjs";
 import { Tenant } from "../support/tenant.mjs";
 
@@ -19,9 +19,10 @@ test("a sweep removes the code of an old deployment, and leaves the workflows ru
     const age = (key) => utimesSync(blob(key), 0, 0);
 
     let t = await Tenant.make("retention", server);
-    const old = await t.deploy(oneWorkflow("swept", 'return "old";'));
-    const other = await t.deploy(oneWorkflow("other", 'return "other";'));
-    const current = await t.deploy(oneWorkflow("swept", 'return "current";'));
+    const files = ballast();
+    const old = await t.deploy(oneWorkflow("swept", 'return "old";', "{}", files));
+    const other = await t.deploy(oneWorkflow("other", 'return "other";', "{}", files));
+    const current = await t.deploy(oneWorkflow("swept", 'return "current";', "{}", files));
     const before = await t.run("swept");
     await server.end();
     mkdirSync(join(blob(ORPHAN), ".."), { recursive: true });
@@ -42,6 +43,6 @@ test("a sweep removes the code of an old deployment, and leaves the workflows ru
     assert.deepEqual([listed.source_path, listed.bundle_path, listed.status], [null, null, "ready"]);
     assert.deepEqual(await t.ok("jobs/get", { id: before.job_id }), before);
     assert.deepEqual([await t.result("swept"), await t.result("other")], ["current", "other"]);
-    await t.deploy(oneWorkflow("swept", 'return "old";'));
+    await t.deploy(oneWorkflow("swept", 'return "old";', "{}", files));
     assert.equal(await t.result("swept"), "old");
 });

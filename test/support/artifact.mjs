@@ -36,9 +36,13 @@ export function plain(files, { entry, dependencies = {}, ...rest } = {}) {
     };
 }
 
-/** A plain package with one workflow and nothing around it: `body` is the body of its handler. */
-export function oneWorkflow(name, body = "return null;", options = "{}") {
+/** A file that makes an archive one that is kept as a blob, not in the store. */
+export const ballast = () => ({ "ballast.txt": randomBytes(36 * 1024).toString("base64") });
+
+/** A plain package with one workflow and `files` around it: `body` is the body of its handler. */
+export function oneWorkflow(name, body = "return null;", options = "{}", files = {}) {
     return plain({
+        ...files,
         "index.ts": `import { workflow } from "impresario";
 import { z } from "zod";
 export const only = workflow(${JSON.stringify(name)}, { ...(${options}), handler: async ({ page, session }: any, input: any) => {

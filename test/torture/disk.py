@@ -26,13 +26,15 @@ def check(data):
     (verdict,) = store.execute("PRAGMA integrity_check").fetchone()
     if verdict != "ok":
         sys.exit("integrity_check: " + verdict)
-    for key, size, digest in store.execute(
-        "SELECT source_key, source_size, source_digest FROM deployment WHERE source_key IS NOT NULL"
-        " UNION ALL SELECT blob_key, size, NULL FROM bundle"
+    for key, size, digest, content in store.execute(
+        "SELECT source_key, source_size, source_digest, data FROM deployment"
+        " LEFT JOIN deployment_source ON deployment_id = id WHERE source_key IS NOT NULL"
+        " UNION ALL SELECT blob_key, size, NULL, NULL FROM bundle"
     ):
         path = os.path.join(data, "blobs", key)
-        with open(path, "rb") as blob:
-            content = blob.read()
+        if content is None:
+            with open(path, "rb") as blob:
+                content = blob.read()
         if len(content) != size:
             sys.exit(f"{path} has {len(content)} bytes, its row says {size}")
         if digest and hashlib.sha256(content).hexdigest() != digest:
