@@ -133,9 +133,11 @@ int build_claim(struct db *db, int64_t epoch, const char *after, struct build *o
     static const struct stmt CLAIM = {
         "build.claim",
         "UPDATE deployment SET build_epoch = $1, build_tries = build_tries + 1"
-        " WHERE status = 'building' AND id = (SELECT id FROM deployment WHERE status = 'building'"
-        "   AND (build_epoch IS NULL OR build_epoch < $1)"
-        "   ORDER BY tenant_id <= $2, tenant_id, id LIMIT 1)"
+        " WHERE status = 'building' AND id = coalesce("
+        "  (SELECT id FROM deployment WHERE status = 'building' AND tenant_id > $2"
+        "   AND (build_epoch IS NULL OR build_epoch < $1) ORDER BY tenant_id, id LIMIT 1),"
+        "  (SELECT id FROM deployment WHERE status = 'building' AND tenant_id <= $2"
+        "   AND (build_epoch IS NULL OR build_epoch < $1) ORDER BY tenant_id, id LIMIT 1))"
         " RETURNING id, tenant_id, entry_point, source_key, build_tries"
     };
 

@@ -567,6 +567,43 @@ PROMISE(a_full_queue_says_so)
     assert_int_equal(e.code, ERR_LIMIT);
 }
 
+static void assert_queued(struct world *w, struct db *db, int64_t n)
+{
+    static const struct stmt KEPT = { "test.queued", "SELECT queued, (SELECT count(*) FROM job j"
+                                                     " WHERE j.tenant_id = t.id AND j.status ="
+                                                     " 'queued') FROM tenant t WHERE t.id = $1" };
+    scoped(err_clear) struct err e = { 0 };
+    scoped(rows_free) struct rows *r = db_query(db, &KEPT, P_TEXT(w->tenant.text));
+
+    assert_int_equal(rows_next(r, &e), 1);
+    assert_int_equal(row_int(r, 0), n);
+    assert_int_equal(row_int(r, 1), n);
+}
+
+PROMISE(as_many_jobs_as_wait_are_counted)
+{
+    scoped(err_clear) struct err e = { 0 };
+    char status[24];
+    int64_t lost, again;
+
+    deploy_ready(w, db, "[" WORKFLOW("books") "]");
+    struct id warm = queued_job(w, db), cold = queued_job(w, db), gone = queued_job(w, db);
+    assert_queued(w, db, 3);
+    assert_int_equal(job_begin(db, warm.text, 1, JOB_WARM, &e), 1);
+    assert_int_equal(job_begin(db, warm.text, 1, JOB_WARM, &e), 0);
+    assert_queued(w, db, 2);
+    assert_int_equal(job_begin(db, cold.text, 1, JOB_COLD, &e), 1);
+    assert_queued(w, db, 1);
+    assert_int_equal(job_cancel(db, w->tenant.text, gone.text, status, &e), 1);
+    assert_int_equal(job_cancel(db, w->tenant.text, gone.text, status, &e), 0);
+    assert_queued(w, db, 0);
+    assert_int_equal(job_recover(db, &lost, &again, &e), 0); /* `cold` waits again */
+    assert_queued(w, db, 1);
+    assert_int_equal(job_begin(db, cold.text, 2, JOB_COLD, &e), 1);
+    assert_int_equal(job_begin(db, cold.text, 2, JOB_WARM, &e), 1);
+    assert_queued(w, db, 0);
+}
+
 PROMISE(deleting_a_workflow_cancels_what_waits_and_a_later_one_is_another)
 {
     scoped(err_clear) struct err e = { 0 };
@@ -905,6 +942,7 @@ int main(void)
         TOLD(a_nonce_makes_one_job),
         TOLD(a_callback_secret_is_kept_sealed),
         TOLD(a_full_queue_says_so),
+        TOLD(as_many_jobs_as_wait_are_counted),
         TOLD(deleting_a_workflow_cancels_what_waits_and_a_later_one_is_another),
         TOLD(a_job_knows_what_to_run),
         TOLD(tenants_take_turns_however_many_jobs_one_has),

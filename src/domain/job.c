@@ -46,9 +46,7 @@ static int find_nonce(struct db *db, const struct job_spec *spec, struct id *id,
 
 static int check_queue(struct db *db, const struct job_spec *spec, struct err *e)
 {
-    static const struct stmt WAITING = {
-        "job.waiting", "SELECT count(*) FROM job WHERE tenant_id = $1 AND status = 'queued'"
-    };
+    static const struct stmt WAITING = { "job.waiting", "SELECT queued FROM tenant WHERE id = $1" };
     scoped(rows_free) struct rows *r = db_query(db, &WAITING, P_TEXT(spec->tenant));
 
     if (rows_next(r, e) != 1)
@@ -81,6 +79,16 @@ static int check_credential(struct db *db, const struct job_spec *spec, const st
                    "Workflow \"%s\" does not declare the credential \"%s\": add it to the "
                    "workflow's credentials, or leave credential_id out",
                    spec->workflow, match);
+}
+
+/* The tenant's count goes with every job that comes to be `queued`, or is no more. */
+static int count_queued(struct db *db, const char *id, int by, struct err *e)
+{
+    static const struct stmt COUNT = { "job.count_queued",
+                                       "UPDATE tenant SET queued = queued + $2"
+                                       " WHERE id = (SELECT tenant_id FROM job WHERE id = $1)" };
+
+    return db_run(db, e, &COUNT, P_TEXT(id), P_INT(by)) < 0 ? -1 : 0;
 }
 
 static int insert(struct db *db, const struct job_spec *spec, const struct target *t,
@@ -148,7 +156,7 @@ int job_create(struct db *db, const struct job_spec *spec, struct id *id, bool *
     *id = id_new(db_env(db));
     *existing = false;
     int r = check_credential(db, spec, &t, e) < 0 || check_queue(db, spec, e) < 0 ||
-                    insert(db, spec, &t, id, e) < 0 ||
+                    insert(db, spec, &t, id, e) < 0 || count_queued(db, id->text, 1, e) < 0 ||
                     job_log_add(db, id->text, "info", "Job queued", e) < 0 ||
                     say_without_effect(db, spec, &t, id, e) < 0
                 ? -1
@@ -269,7 +277,10 @@ static int cancel_one(struct db *db, const char *id, const char *why, struct err
     if (changed <= 0)
         return changed;
     db_changed(db, "job/%s", id);
-    return job_log_add(db, id, "warn", "Job cancelled before it began", e) < 0 ? -1 : 1;
+    return count_queued(db, id, -1, e) < 0 ||
+                   job_log_add(db, id, "warn", "Job cancelled before it began", e) < 0
+               ? -1
+               : 1;
 }
 
 int job_cancel(struct db *db, const char *tenant, const char *id, char status[static 24],
@@ -324,12 +335,15 @@ int job_cancel_queued(struct db *db, const char *tenant, const char *workflow, c
     }
 }
 
+/* As the index job_open has it: without these words all jobs that ever were are looked at. */
+#define OPEN " AND status IN ('queued', 'starting_browser', 'running')"
+
 int job_each_cancelled(struct db *db, void (*row)(void *arg, const char *id), void *arg,
                        struct err *e)
 {
     static const struct stmt EACH = { "job.each_cancelled",
-                                      "SELECT id FROM job WHERE cancel_at IS NOT NULL"
-                                      " AND status IN ('starting_browser', 'running')" };
+                                      "SELECT id FROM job WHERE cancel_at IS NOT NULL" OPEN
+                                      " AND status <> 'queued'" };
     scoped(rows_free) struct rows *r = db_query(db, &EACH);
     int more;
 
@@ -410,12 +424,20 @@ int job_begin(struct db *db, const char *id, int64_t epoch, enum job_begin how, 
                                       " WHERE id = $1 AND status = 'queued'" };
     static const struct stmt WARM = {
         "job.begin_warm", "UPDATE job SET status = 'running', epoch = $2, started_at = $3"
-                          " WHERE id = $1 AND status IN ('queued', 'starting_browser')"
+                          " WHERE id = $1 AND status = 'queued'"
+    };
+    static const struct stmt STARTED = {
+        "job.begin_started", "UPDATE job SET status = 'running', epoch = $2, started_at = $3"
+                             " WHERE id = $1 AND status = 'starting_browser'"
     };
     int changed = how == JOB_COLD
                       ? db_run(db, e, &COLD, P_TEXT(id), P_INT(epoch))
                       : db_run(db, e, &WARM, P_TEXT(id), P_INT(epoch), P_INT(db_now(db)));
 
+    if (changed > 0 && count_queued(db, id, -1, e) < 0)
+        return -1;
+    if (changed == 0 && how == JOB_WARM)
+        changed = db_run(db, e, &STARTED, P_TEXT(id), P_INT(epoch), P_INT(db_now(db)));
     if (changed <= 0)
         return changed;
     db_changed(db, "job/%s", id);
@@ -454,14 +476,20 @@ int job_recover(struct db *db, int64_t *lost, int64_t *requeued, struct err *e)
         "job.recover_lost",
         "UPDATE job SET status = CASE WHEN cancel_at IS NULL THEN 'failed' ELSE 'cancelled' END,"
         " error = CASE WHEN cancel_at IS NULL THEN $2 ELSE $3 END, completed_at = $1"
-        " WHERE status = 'running'"
+        " WHERE status = 'running'" OPEN
     };
-    static const struct stmt CANCELLED = { "job.recover_cancelled",
-                                           "UPDATE job SET status = 'cancelled', error = $2,"
-                                           " completed_at = $1 WHERE status = 'starting_browser'"
-                                           " AND cancel_at IS NOT NULL" };
-    static const struct stmt AGAIN = { "job.recover_queue", "UPDATE job SET status = 'queued'"
-                                                            " WHERE status = 'starting_browser'" };
+    static const struct stmt CANCELLED = {
+        "job.recover_cancelled",
+        "UPDATE job SET status = 'cancelled', error = $2,"
+        " completed_at = $1 WHERE status = 'starting_browser'" OPEN " AND cancel_at IS NOT NULL"
+    };
+    static const struct stmt AGAIN = { "job.recover_queue",
+                                       "UPDATE job SET status = 'queued'"
+                                       " WHERE status = 'starting_browser'" OPEN };
+    static const struct stmt RECOUNT = {
+        "job.recount", "UPDATE tenant SET queued = (SELECT count(*) FROM job j"
+                       " WHERE j.tenant_id = tenant.id AND j.status = 'queued')"
+    };
     msec_t now = db_now(db);
     int n_lost = db_run(db, e, &LOST, P_INT(now),
                         P_TEXT("WORKER_LOST: the server ended while this job ran. It is not "
@@ -471,7 +499,7 @@ int job_recover(struct db *db, int64_t *lost, int64_t *requeued, struct err *e)
         db_run(db, e, &CANCELLED, P_INT(now), P_TEXT("Cancelled on request before it began")) < 0)
         return -1;
     int n_again = db_run(db, e, &AGAIN);
-    if (n_again < 0)
+    if (n_again < 0 || db_run(db, e, &RECOUNT) < 0)
         return -1;
     *lost = n_lost;
     *requeued = n_again;
