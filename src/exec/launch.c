@@ -42,8 +42,8 @@ int launcher_init(struct launcher *l, const struct view_options *view, struct er
     struct stat st;
 
     *l = (struct launcher){ .view = *view, .gate = { .fd = -1 } };
-    if (syscalls_filter(false, &l->filter, e) < 0 ||
-        syscalls_filter(true, &l->browser_filter, e) < 0)
+    if (syscalls_filter(&(struct syscalls_of){ 0 }, &l->filter, e) < 0 ||
+        syscalls_filter(&(struct syscalls_of){ .browser = true }, &l->browser_filter, e) < 0)
         return -1;
     buf_add(&l->box, box_program, sizeof box_program);
     if (stat("/proc/self/ns/user", &st) == 0)

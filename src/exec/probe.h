@@ -39,6 +39,8 @@ struct probe_options {
     const char *data_dir; /* whose disk is looked at; need not exist yet */
     bool caged; /* as the setting job_network: else nobody is kept from the host's network */
     const char *runner_dir; /* NULL: only boxes are looked at, not what has to run in them */
+    /* What stands around our own processes, by enum confine_who; NULL: there is no such process. */
+    const struct confined *own[CONFINE_PROCESSES];
 };
 
 struct probing;
@@ -54,6 +56,8 @@ DEFINE_SCOPED(struct probing, probing_free)
 /* For the start of the server, before its loop runs: builds some boxes and waits for them. Gives the
  * level, in `why` what keeps it from being "full", and in `layers` for each wall whether it stands
  * ({"files": true, ...}); the caller frees both. */
-const char *probe_boxes(struct spawner *s, bool caged, char **why, json_t **layers);
+const char *probe_boxes(struct spawner *s, bool caged,
+                        const struct confined *const own[CONFINE_PROCESSES], char **why,
+                        json_t **layers);
 
 #endif

@@ -18,6 +18,7 @@
 
 #include "base/json.h"
 #include "base/loop.h"
+#include "exec/confine.h"
 #include "exec/launch.h"
 #include "exec/plan_private.h"
 #include "exec/spawner.h"
@@ -117,7 +118,7 @@ static void tell(struct spawn *s, json_t *message)
     send_waiting(s);
 }
 
-static void tell_ready(struct spawn *s)
+static void tell_ready(struct spawn *s, const struct confined *walls)
 {
     json_t *missing = json_object();
 
@@ -125,7 +126,8 @@ static void tell_ready(struct spawn *s)
         const char *why = cgroups_missing(s->cgroups, kind);
         json_object_set_new(missing, cgroup_names[kind], json_or_null(why));
     }
-    tell(s, json_pack("{s:s,s:o}", "t", "ready", "missing", missing));
+    tell(s, json_pack("{s:s,s:o,s:o}", "t", "ready", "missing", missing, "walls",
+                      confined_to_json(walls)));
 }
 
 static void tell_exit(struct spawn *s, int64_t id, const struct child_exit *how)
@@ -534,9 +536,11 @@ static char *owner_name(const char *data_dir)
     return mem_format("%llx-%llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
 }
 
-static int run(struct spawn *s, const struct view_options *view, uid_t uid, struct err *e)
+static int run(struct spawn *s, const struct view_options *view, const struct confine_options *own,
+               uid_t uid, struct err *e)
 {
-    scoped(mem_free) char *owner = owner_name(view->data_dir);
+    scoped(mem_free) char *owner = owner_name(view->data_dir); /* before it is covered */
+    struct confined walls;
 
     if (launcher_init(&s->launcher, view, e) < 0)
         return -1;
@@ -545,14 +549,16 @@ static int run(struct spawn *s, const struct view_options *view, uid_t uid, stru
     s->launcher.limits_memory = !cgroups_missing(s->cgroups, CGROUP_MEMORY);
     s->loop = loop_new(&clock_real);
     s->server_watch = loop_watch(s->loop, s->server, EPOLLIN, on_server, s);
-    tell_ready(s);
+    confine(own, &walls);
+    tell_ready(s, &walls);
+    confined_done(&walls);
     loop_run(s->loop);
     return 0;
 }
 
 bool exec_wanted(const char *argv0)
 {
-    return argv0 && strcmp(argv0, EXEC_SPAWNER) == 0;
+    return argv0 && (strcmp(argv0, EXEC_SPAWNER) == 0 || strcmp(argv0, HELPER_STARTER) == 0);
 }
 
 int exec_main(int argc, char **argv)
@@ -560,7 +566,9 @@ int exec_main(int argc, char **argv)
     static struct spawn s; /* holds a message of full length */
     scoped(err_clear) struct err e = { 0 };
 
-    if (argc != SPAWN_ARGS)
+    if (argc > 0 && strcmp(argv[0], HELPER_STARTER) == 0)
+        return helper_starter(argv);
+    if (argc < SPAWN_ARGS)
         return EXIT_FAILURE;
     helper_settle(1);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -572,7 +580,17 @@ int exec_main(int argc, char **argv)
         .data_dir = argv[SPAWN_ARG_DATA],
         .as_root = geteuid() == 0,
     };
-    int result = run(&s, &view, (uid_t)strtoul(argv[SPAWN_ARG_UID], NULL, 10), &e);
+    const struct confine_options own = {
+        .who = CONFINE_SPAWNER,
+        .data_dir = view.data_dir,
+        .program = view.program,
+        .runner_dir = view.runner_dir,
+        .folders = strcmp(argv[SPAWN_ARG_FOLDERS], "some") == 0
+                       ? (const char *const *)argv + SPAWN_ARGS
+                       : NULL,
+        .host_network = strcmp(argv[SPAWN_ARG_NETWORK], "host") == 0,
+    };
+    int result = run(&s, &view, &own, (uid_t)strtoul(argv[SPAWN_ARG_UID], NULL, 10), &e);
     if (result < 0)
         (void)fprintf(stderr, "impresario-spawn: %s\n", e.msg);
     cgroups_close(s.cgroups);

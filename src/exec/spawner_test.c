@@ -55,7 +55,9 @@ static int setup(void **state)
     (void)snprintf(w->data_dir, sizeof w->data_dir, "/tmp/spawner-test-XXXXXX");
     assert_non_null(mkdtemp(w->data_dir));
     w->loop = loop_new(&clock_real);
-    const struct spawner_options options = { .program = "/usr/bin/true", .data_dir = w->data_dir };
+    const struct spawner_options options = { .program = "/usr/bin/true",
+                                             .data_dir = w->data_dir,
+                                             .host_network = true };
     if (spawner_start(&options, &w->spawner, &e) < 0)
         fail_msg("%s", e.msg);
     spawner_attach(w->spawner, w->loop);
