@@ -49,6 +49,7 @@ struct server {
     struct confined walls; /* of this process */
     const char *level;     /* of the walls of a box */
     json_t *layers;        /* and of each, whether it stands */
+    char *refusal;         /* why nothing is built and run behind them; NULL: they are enough */
 };
 
 static void print_help(void)
@@ -182,6 +183,7 @@ static int start_engine(struct server *s, struct err *e)
         .sealer = s->sealer,
         .spawner = s->spawner,
         .egress = s->egress,
+        .sandbox = s->level,
         .public_url = s->public_url,
     };
 
@@ -198,6 +200,7 @@ static int start_http(struct server *s, struct err *e)
         .engine = s->engine,
         .sandbox = s->level,
         .layers = s->layers,
+        .refusal = s->refusal,
         .network = s->settings.job_network,
     };
     const struct http_options http = {
@@ -240,9 +243,15 @@ static int look_at_walls(struct server *s)
     };
 
     s->level = probe_boxes(s->spawner, s->egress != NULL, own, &why, &s->layers);
+    if (!probe_level_is_enough(s->level, s->settings.sandbox_require)) {
+        s->refusal = mem_format("the walls here are \"%s\", and sandbox_require is \"%s\": %s",
+                                s->level, s->settings.sandbox_require, why);
+        spawner_refuse(s->spawner, s->refusal);
+    }
     if (strcmp(s->level, "full") != 0)
-        log_event(LOG_WARN, "sandbox.level", F_TEXT("level", s->level), F_TEXT("why", why),
-                  F_TEXT("remedy", "impresario doctor"));
+        log_event(s->refusal ? LOG_ERROR : LOG_WARN,
+                  s->refusal ? "sandbox.refused" : "sandbox.level", F_TEXT("level", s->level),
+                  F_TEXT("why", why), F_TEXT("remedy", "impresario doctor"));
     return 0;
 }
 
@@ -274,6 +283,7 @@ static void stop(struct server *s)
     mem_free(s->address);
     mem_free(s->public_url);
     json_decref(s->layers);
+    mem_free(s->refusal);
     confined_done(&s->walls);
     settings_done(&s->settings);
 }

@@ -87,8 +87,8 @@ void confined_from_json(const json_t *value, struct confined *out)
     for (int i = 0; i < CONFINE_WALLS; i++) {
         const json_t *why = json_object_get(value, wall_keys[i]);
         if (!json_is_null(why))
-            out->why[i] = mem_text(why && json_is_string(why) ? json_string_value(why)
-                                                              : "the process has not told");
+            out->why[i] =
+                mem_text(json_is_string(why) ? json_string_value(why) : "the process has not told");
     }
 }
 

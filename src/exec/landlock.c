@@ -92,7 +92,7 @@ int landlock_restrict(const struct landlock_rules *rules, struct err *e)
     scoped(fd_close) int set = (int)syscall(SYS_landlock_create_ruleset, &asked, sizeof asked, 0);
     if (set < 0)
         return err_set_errno(e, ERR_INTERNAL, errno, "make Landlock rules");
-    for (size_t i = 0; i < rules->n_files; i++) {
+    for (size_t i = 0; rules->files && i < rules->n_files; i++) {
         if (allow_file(set, &rules->files[i], asked.fs, e) < 0)
             return -1;
     }

@@ -142,6 +142,11 @@ const char *probe_level(const struct probe *r)
     return level;
 }
 
+bool probe_level_is_enough(const char *level, const char *required)
+{
+    return strcmp(level, "full") == 0 || strcmp(level, required) == 0;
+}
+
 json_t *probe_to_json(const struct probe *r)
 {
     json_t *walls = json_array();

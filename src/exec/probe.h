@@ -31,6 +31,7 @@ struct probe {
 /* "full": every wall stands. "strong": all that tenants need to be kept apart. "below": boxes cannot
  * be built. */
 const char *probe_level(const struct probe *r);
+bool probe_level_is_enough(const char *level, const char *required);
 bool probe_has_missing(const struct probe *r);
 const char *probe_state_name(enum probe_state state); /* "ok", "weak", "missing" */
 json_t *probe_to_json(const struct probe *r);

@@ -112,6 +112,17 @@ static void a_runner_that_is_not_there_is_named(void **state)
     buf_done(&r.text);
 }
 
+static void what_is_required_is_the_least(void **state)
+{
+    (void)state;
+    assert_true(probe_level_is_enough("full", "full"));
+    assert_true(probe_level_is_enough("full", "strong"));
+    assert_true(probe_level_is_enough("strong", "strong"));
+    assert_false(probe_level_is_enough("strong", "full"));
+    assert_false(probe_level_is_enough("below", "strong"));
+    assert_false(probe_level_is_enough("below", "full"));
+}
+
 static const struct confined *const no_own[CONFINE_PROCESSES];
 
 /* The rest may be missing on this machine as well, so the level alone would not tell. */
@@ -173,6 +184,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(a_machine_that_builds_boxes_is_strong),
         TEST(a_runner_that_is_not_there_is_named),
+        cmocka_unit_test(what_is_required_is_the_least),
         TEST(a_wall_of_our_own_that_is_missing_is_named),
         TEST(the_short_form_names_the_level_and_what_is_short_of_full),
         TEST(a_box_that_cannot_be_built_is_below_and_says_why),

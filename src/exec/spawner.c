@@ -49,6 +49,8 @@ struct spawner {
     struct confined walls;
     struct cage_gate gate;
 
+    char *refusal; /* of all children; NULL: none */
+
     struct loop *loop;
     struct watch *watch;
     struct timer *restart;
@@ -166,6 +168,17 @@ void spawner_set_gate(struct spawner *s, int fd, bool loopback, bool registry_lo
     send_gate(s);
 }
 
+void spawner_refuse(struct spawner *s, const char *why)
+{
+    mem_free(s->refusal);
+    s->refusal = mem_text(why);
+}
+
+bool spawner_refuses(const struct spawner *s)
+{
+    return s->refusal;
+}
+
 /* ---- what it tells ---- */
 
 static void drop(struct spawner *s, const struct child *c)
@@ -263,9 +276,11 @@ static void on_message(void *arg, uint32_t events);
 /* Tells the children that are lost now, not those that a callback starts meanwhile. */
 static void tell_lost(struct spawner *s)
 {
-    const struct child_exit how = { .signal = SIGKILL,
-                                    .step = "spawner",
-                                    .detail = "the process that builds boxes has ended" };
+    const struct child_exit how = {
+        .signal = SIGKILL,
+        .step = s->refusal ? "walls" : "spawner",
+        .detail = s->refusal ? s->refusal : "the process that builds boxes has ended",
+    };
     int64_t until = s->last_id;
 
     for (struct child *c = s->children; c;) {
@@ -365,6 +380,7 @@ void spawner_free(struct spawner *s)
     fd_close(s->gate.fd);
     helper_free(s->process);
     confined_done(&s->walls);
+    mem_free(s->refusal);
     mem_free(s);
 }
 
@@ -391,7 +407,7 @@ struct child *child_start(struct spawner *s, struct plan *plan, child_exit_fn fn
     assert(s->loop);
     *c = (struct child){ s, ++s->last_id, false, fn, arg, s->children };
     s->children = c;
-    if (s->fd < 0 || ask_start(s, c->id, plan) < 0) {
+    if (s->refusal || s->fd < 0 || ask_start(s, c->id, plan) < 0) {
         c->lost = true;
         if (!s->lost)
             s->lost = loop_timer(s->loop, RESTART_FIRST_MS, on_lost, s);

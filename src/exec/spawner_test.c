@@ -275,6 +275,25 @@ static void a_loss_is_told_on_the_loop_that_comes_next(void **state)
     run_done(&r);
 }
 
+static void where_walls_are_not_enough_nothing_is_built(void **state)
+{
+    struct world *w = *state;
+    struct run r;
+
+    run_script(&r, state, &plain, "exit 5");
+    assert_ended(&r, true, 5);
+    run_done(&r);
+    assert_false(spawner_refuses(w->spawner));
+    spawner_refuse(w->spawner, "no cgroups");
+    assert_true(spawner_refuses(w->spawner));
+    for (int i = 0; i < 2; i++) {
+        run_script(&r, state, &plain, "exit 5");
+        assert_string_equal(r.step, "walls");
+        assert_string_equal(r.detail, "no cgroups");
+        run_done(&r);
+    }
+}
+
 static char group_name[64];
 
 static int assert_not_our_group(const char *path, const struct stat *st, int type, struct FTW *at)
@@ -687,6 +706,7 @@ int main(int argc, char **argv)
         TEST(a_program_can_be_asked_to_end),
         TEST(a_freed_child_is_killed_and_not_heard_of_again),
         TEST(when_the_spawner_dies_so_do_the_boxes_and_a_new_one_comes),
+        TEST(where_walls_are_not_enough_nothing_is_built),
         TEST(a_loss_is_told_on_the_loop_that_comes_next),
         TEST(when_the_spawner_ends_no_control_group_is_left),
         TEST(signals_for_the_group_do_not_end_the_spawner),
