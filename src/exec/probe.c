@@ -226,7 +226,8 @@ static void look_at_limits(struct probing *p)
         bool there;
         const char *instead;
     } limits[] = {
-        { "memory", l->memory, "each process is limited instead of the whole box" },
+        { "memory", l->memory,
+          "the box is looked at instead, four times a second, and each process limited" },
         { "processes", l->pids, "each user of a box is limited instead" },
         { "cpu", l->cpu, "a busy box slows the others" },
     };

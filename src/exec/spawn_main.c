@@ -23,6 +23,7 @@
 #include "exec/plan_private.h"
 #include "exec/spawner.h"
 #include "exec/spawner_private.h"
+#include "exec/watchdog.h"
 #include "exec/wire.h"
 
 #include <errno.h>
@@ -50,8 +51,10 @@ struct box {
     struct spawn *spawn;
     int64_t id;
     struct process bwrap, first;
-    bool up;     /* its first process has spoken */
-    bool killed; /* by the server's wish */
+    bool up;          /* its first process has spoken */
+    bool killed;      /* by the server's wish, or for its memory */
+    int64_t memory;   /* bytes that all of it may use */
+    bool over_memory; /* it used more, and no control group noticed */
     int uid_slot;
     struct cgroup group;
     msec_t started;
@@ -86,6 +89,7 @@ struct spawn {
     uid_t uid; /* of the first slot; boxes run as us unless we are root */
     bool uid_used[SPAWNER_SANDBOX_UIDS];
     struct box *boxes;
+    struct timer *watchdog; /* while there are boxes whose memory no control group limits */
     struct wire_message in;
 };
 
@@ -206,7 +210,7 @@ static const char *detail_of(struct box *b)
 
 static void describe_exit(struct box *b, struct child_exit *how)
 {
-    *how = (struct child_exit){ .out_of_memory = cgroup_oom_kills(&b->group) > 0,
+    *how = (struct child_exit){ .out_of_memory = b->over_memory || cgroup_oom_kills(&b->group) > 0,
                                 .ran_ms = clock_steady(&clock_real) - b->started };
     if (b->ended && !b->failed) {
         how->exited = WIFEXITED(b->status);
@@ -268,25 +272,12 @@ static void box_kill(struct box *b)
     kill_process(b->first.fd >= 0 ? &b->first : &b->bwrap);
 }
 
-static pid_t parent_of(pid_t pid)
-{
-    scoped(mem_free) char *path = mem_format("/proc/%d/stat", pid);
-    char text[512] = "";
-    scoped(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
-        return 0;
-    /* 12 (name) S parent ...; the name may hold anything. */
-    const char *tail = strrchr(text, ')');
-    return tail && strlen(tail) > 4 ? (pid_t)strtol(tail + 4, NULL, 10) : 0;
-}
-
 /* From a process id to a descriptor that stays true. The id was true when it was sent; that the
  * process is bubblewrap's child, or was left to us by it, proves that it is still the same. */
 static void know_first(struct box *b, pid_t pid)
 {
     int fd = pidfd_open(pid, 0);
-    pid_t parent = parent_of(pid);
+    pid_t parent = watchdog_parent(pid);
 
     if (fd >= 0 && (parent == b->bwrap.pid || parent == getpid()))
         b->first = (struct process){ pid, fd, NULL };
@@ -390,6 +381,36 @@ static void on_words(void *arg, uint32_t events)
     read_words(arg);
 }
 
+/* ---- memory ---- */
+
+static void watch_memory(struct spawn *s);
+
+static void on_watchdog(void *arg)
+{
+    struct spawn *s = arg;
+    struct watched looked_at[SPAWNER_SANDBOX_UIDS];
+    size_t n = 0;
+
+    s->watchdog = NULL;
+    for (const struct box *b = s->boxes; b && n < n_items(looked_at); b = b->next)
+        looked_at[n++] = (struct watched){ b->first.pid, b->memory, false };
+    watchdog_look(looked_at, n);
+    n = 0;
+    for (struct box *b = s->boxes; b && n < n_items(looked_at); b = b->next, n++) {
+        if (looked_at[n].over && !has_ended(&b->first)) {
+            b->over_memory = true;
+            box_kill(b);
+        }
+    }
+    watch_memory(s);
+}
+
+static void watch_memory(struct spawn *s)
+{
+    if (!s->watchdog && s->boxes && !s->launcher.limits_memory)
+        s->watchdog = loop_timer(s->loop, WATCHDOG_MS, on_watchdog, s);
+}
+
 /* ---- what the server asks for ---- */
 
 static int take_uid(struct spawn *s)
@@ -436,6 +457,7 @@ static void start(struct spawn *s, int64_t id, struct plan *p)
 
     struct box *b = mem_new(sizeof *b);
     *b = (struct box){ .spawn = s,
+                       .memory = (int64_t)p->limits.memory_mib << 20,
                        .id = id,
                        .bwrap = { made.pid, pidfd_open(made.pid, 0), NULL },
                        .first = { .fd = -1 },
@@ -449,6 +471,7 @@ static void start(struct spawn *s, int64_t id, struct plan *p)
     b->bwrap.watch = loop_watch(s->loop, b->bwrap.fd, EPOLLIN, on_bwrap_ended, b);
     b->control_watch = loop_watch(s->loop, b->control, EPOLLIN, on_report, b);
     b->words_watch = loop_watch(s->loop, b->words_fd, EPOLLIN, on_words, b);
+    watch_memory(s);
 }
 
 static void read_start(struct spawn *s, int64_t id, const json_t *ask, struct wire_message *m)
@@ -593,6 +616,7 @@ int exec_main(int argc, char **argv)
     int result = run(&s, &view, &own, (uid_t)strtoul(argv[SPAWN_ARG_UID], NULL, 10), &e);
     if (result < 0)
         (void)fprintf(stderr, "impresario-spawn: %s\n", e.msg);
+    timer_free(s.watchdog);
     cgroups_close(s.cgroups);
     launcher_done(&s.launcher);
     loop_free(s.loop);

@@ -275,6 +275,19 @@ static void a_loss_is_told_on_the_loop_that_comes_next(void **state)
     run_done(&r);
 }
 
+/* Each of them stays below what one process may have. With a control group the kernel ends one of
+ * them, which is waited for; without one the whole box goes. */
+static void processes_that_need_too_much_together_are_ended(void **state)
+{
+    struct run r;
+
+    run_script(&r, state, &plain,
+               "exec bash -c 'for i in 1 2 3 4 5 6 7 8; do"
+               " dd if=/dev/zero of=/dev/null bs=48M count=1000000 2>/dev/null & done; wait -n'");
+    assert_true(r.how.out_of_memory);
+    run_done(&r);
+}
+
 static void where_walls_are_not_enough_nothing_is_built(void **state)
 {
     struct world *w = *state;
@@ -706,6 +719,7 @@ int main(int argc, char **argv)
         TEST(a_program_can_be_asked_to_end),
         TEST(a_freed_child_is_killed_and_not_heard_of_again),
         TEST(when_the_spawner_dies_so_do_the_boxes_and_a_new_one_comes),
+        TEST(processes_that_need_too_much_together_are_ended),
         TEST(where_walls_are_not_enough_nothing_is_built),
         TEST(a_loss_is_told_on_the_loop_that_comes_next),
         TEST(when_the_spawner_ends_no_control_group_is_left),
