@@ -336,6 +336,8 @@ static void read_reports(struct box *b)
             memcpy(&r, m->data, sizeof r);
             b->up = b->up || r.kind == BOX_UP;
             b->ended = b->ended || r.kind == BOX_ENDED;
+            b->killed = b->killed || r.kind == BOX_FULL;
+            b->over_memory = b->over_memory || r.kind == BOX_FULL;
             if (r.kind == BOX_UP && b->first.fd < 0) {
                 know_first(b, m->sender);
             } else if (r.kind == BOX_ENDED) {
