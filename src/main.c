@@ -9,6 +9,7 @@
 #include "cli/doctor.h"
 #include "egress/egress.h"
 #include "exec/exec.h"
+#include "exec/own_walls.h"
 #include "exec/plan.h"
 #include "exec/walls.h"
 #include "serve.h"
@@ -38,6 +39,7 @@ int main(int argc, char **argv)
         { "unpack", NULL, unpack_main },
         { "pack", NULL, pack_main },
         { "walls", NULL, walls_main },
+        { "own-walls", NULL, own_walls_main },
         { 0 },
     };
 

@@ -16,6 +16,7 @@
 #include "domain/audit.h"
 #include "domain/sealed.h"
 #include "egress/egress.h"
+#include "exec/confine.h"
 #include "exec/probe.h"
 
 #include <errno.h>
@@ -45,8 +46,10 @@ struct server {
     char *address; /* of the listener, without the port */
     long port;
     char *public_url;
-    const char *level; /* of the walls of a box */
-    json_t *layers;    /* and of each, whether it stands */
+    struct confined walls; /* of this process */
+    const char *level;     /* of the walls of a box */
+    json_t *layers;        /* and of each, whether it stands */
+    char *refusal;         /* why nothing is built and run behind them; NULL: they are enough */
 };
 
 static void print_help(void)
@@ -133,11 +136,19 @@ static int start_store(struct server *s, struct err *e)
                : 0;
 }
 
+static bool is_host_network(const struct server *s)
+{
+    return strcmp(s->settings.job_network, "host") == 0;
+}
+
 static int start_spawner(struct server *s, struct err *e)
 {
+    static const char *const folders[] = { "layers", "staging", NULL };
     const struct spawner_options options = {
         .runner_dir = s->settings.runner,
         .data_dir = s->settings.data,
+        .folders = folders,
+        .host_network = is_host_network(s),
         .sandbox_uid = (uid_t)s->settings.sandbox_uid,
     };
 
@@ -160,7 +171,7 @@ static int start_egress(struct server *s, struct err *e)
         .uid = (uid_t)s->settings.sandbox_uid + SPAWNER_SANDBOX_UIDS,
     };
 
-    return strcmp(s->settings.job_network, "host") == 0 ? 0 : egress_start(&options, &s->egress, e);
+    return is_host_network(s) ? 0 : egress_start(&options, &s->egress, e);
 }
 
 static int start_engine(struct server *s, struct err *e)
@@ -172,6 +183,7 @@ static int start_engine(struct server *s, struct err *e)
         .sealer = s->sealer,
         .spawner = s->spawner,
         .egress = s->egress,
+        .sandbox = s->level,
         .public_url = s->public_url,
     };
 
@@ -188,6 +200,7 @@ static int start_http(struct server *s, struct err *e)
         .engine = s->engine,
         .sandbox = s->level,
         .layers = s->layers,
+        .refusal = s->refusal,
         .network = s->settings.job_network,
     };
     const struct http_options http = {
@@ -202,15 +215,43 @@ static int start_http(struct server *s, struct err *e)
                : 0;
 }
 
+/* From here on this process starts no other and touches no file but its own. */
+static int confine_server(struct server *s)
+{
+    const struct confine_options options = {
+        .who = CONFINE_SERVER,
+        .data_dir = s->settings.data,
+        .runner_dir = s->settings.runner,
+        .key_file = s->settings.master_key_file,
+        .port = (uint16_t)s->port,
+        .connects = strcmp(s->settings.model_provider, "none") != 0,
+    };
+
+    confine(&options, &s->walls);
+    return 0;
+}
+
 /* Said once at the start, and by /readyz for as long as it runs. */
 static int look_at_walls(struct server *s)
 {
     scoped(mem_free) char *why = NULL;
 
-    s->level = probe_boxes(s->spawner, s->egress != NULL, &why, &s->layers);
+    const struct confined *const own[CONFINE_PROCESSES] = {
+        [CONFINE_SERVER] = &s->walls,
+        [CONFINE_SPAWNER] = spawner_walls(s->spawner),
+        [CONFINE_EGRESS] = s->egress ? egress_walls(s->egress) : NULL,
+    };
+
+    s->level = probe_boxes(s->spawner, s->egress != NULL, own, &why, &s->layers);
+    if (!probe_level_is_enough(s->level, s->settings.sandbox_require)) {
+        s->refusal = mem_format("the walls here are \"%s\", and sandbox_require is \"%s\": %s",
+                                s->level, s->settings.sandbox_require, why);
+        spawner_refuse(s->spawner, s->refusal);
+    }
     if (strcmp(s->level, "full") != 0)
-        log_event(LOG_WARN, "sandbox.level", F_TEXT("level", s->level), F_TEXT("why", why),
-                  F_TEXT("remedy", "impresario doctor"));
+        log_event(s->refusal ? LOG_ERROR : LOG_WARN,
+                  s->refusal ? "sandbox.refused" : "sandbox.level", F_TEXT("level", s->level),
+                  F_TEXT("why", why), F_TEXT("remedy", "impresario doctor"));
     return 0;
 }
 
@@ -219,8 +260,8 @@ static int start(struct server *s, struct err *e)
     parse_listen(s);
     s->public_url = s->settings.public_url ? mem_text(s->settings.public_url) : url_of(s, s->port);
     return open_data(s, e) < 0 || start_spawner(s, e) < 0 || start_egress(s, e) < 0 ||
-                   look_at_walls(s) < 0 || start_store(s, e) < 0 || start_engine(s, e) < 0 ||
-                   start_http(s, e) < 0
+                   confine_server(s) < 0 || look_at_walls(s) < 0 || start_store(s, e) < 0 ||
+                   start_engine(s, e) < 0 || start_http(s, e) < 0
                ? -1
                : 0;
 }
@@ -242,6 +283,8 @@ static void stop(struct server *s)
     mem_free(s->address);
     mem_free(s->public_url);
     json_decref(s->layers);
+    mem_free(s->refusal);
+    confined_done(&s->walls);
     settings_done(&s->settings);
 }
 

@@ -23,6 +23,7 @@ static json_t *deployment_json(const struct deployment *d)
     json_object_set_new(out, "source_path", json_or_null(d->source_key));
     json_object_set_new(out, "bundle_path", json_or_null(bundle));
     json_object_set_new(out, "build_error", json_or_null(d->build_error));
+    json_object_set_new(out, "sandbox_level", json_or_null(d->sandbox_level));
     json_object_set_new(out, "entry_point", json_string(d->entry_point));
     json_object_set_new(out, "built_at", json_time_or_null(d->built_at));
     json_object_set_new(out, "created_at", json_time(d->created_at));

@@ -98,6 +98,7 @@ static json_t *summary(const struct job *j)
     json_object_set_new(out, "workflow_id", json_string(j->workflow_id));
     json_object_set_new(out, "workflow", json_string(j->workflow));
     json_object_set_new(out, "status", json_string(j->status));
+    json_object_set_new(out, "sandbox_level", json_or_null(j->sandbox_level));
     json_object_set_new(out, "created_at", json_time(j->created_at));
     json_object_set_new(out, "completed_at", json_time_or_null(j->completed_at));
     return out;

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/screen.h"
 #include "cli/table.h"
+#include "exec/own_walls.h"
 #include "exec/probe.h"
 
 #include <errno.h>
@@ -109,21 +110,34 @@ static int examine(struct visit *v, const struct settings *settings, const char 
                    struct err *e)
 {
     bool has_runner = access(settings->runner, R_OK) == 0; /* else it is the report's to say */
+    bool caged = strcmp(settings->job_network, "cage") == 0;
+    static const char *const folders[] = { NULL };
     const struct spawner_options options = { .runner_dir = has_runner ? settings->runner : NULL,
                                              .data_dir = folder,
+                                             .folders = folders,
+                                             .host_network = !caged,
                                              .sandbox_uid = (uid_t)settings->sandbox_uid };
-    const struct probe_options probe = { .data_dir = settings->data,
-                                         .caged = strcmp(settings->job_network, "cage") == 0,
-                                         .runner_dir = settings->runner };
+    struct confined own[CONFINE_PROCESSES] = { 0 };
+    struct probe_options probe = { .data_dir = settings->data,
+                                   .caged = caged,
+                                   .runner_dir = settings->runner };
     scoped(loop_free) struct loop *loop = loop_new(&clock_real);
     scoped(spawner_free) struct spawner *spawner = NULL;
 
     if (spawner_start(&options, &spawner, e) < 0)
         return -1;
+    for (int who = 0; who < CONFINE_PROCESSES; who++) {
+        own_walls_look(who, folder, &own[who]);
+        probe.own[who] = who != CONFINE_EGRESS || caged ? &own[who] : NULL;
+    }
+    if (!caged) /* as the spawner itself says */
+        probe.own[CONFINE_SPAWNER] = spawner_walls(spawner);
     spawner_attach(spawner, loop);
     v->loop = loop;
     scoped(probing_free) struct probing *probing = probe_start(spawner, loop, &probe, on_report, v);
     loop_run(loop);
+    for (int who = 0; who < CONFINE_PROCESSES; who++)
+        confined_done(&own[who]);
     return 0;
 }
 

@@ -53,9 +53,9 @@ int deployment_create(struct db *db, const struct deployment_spec *spec, msec_t 
     return 0;
 }
 
-#define DEPLOYMENT_COLUMNS                                                           \
-    "SELECT d.id, d.description, d.status, d.source_key, b.blob_key, d.build_error," \
-    " d.entry_point, d.workflows, d.version, d.created_at, d.built_at"               \
+#define DEPLOYMENT_COLUMNS                                                              \
+    "SELECT d.id, d.description, d.status, d.source_key, b.blob_key, d.build_error,"    \
+    " d.entry_point, d.workflows, d.version, d.created_at, d.built_at, d.sandbox_level" \
     " FROM deployment d LEFT JOIN bundle b ON b.id = d.bundle_id"
 
 static void give(struct rows *r, deployment_fn row, void *arg)
@@ -72,6 +72,7 @@ static void give(struct rows *r, deployment_fn row, void *arg)
         .version = row_int(r, 8),
         .created_at = row_int(r, 9),
         .built_at = row_int(r, 10),
+        .sandbox_level = row_text(r, 11),
     };
     row(arg, &d);
 }
@@ -132,7 +133,8 @@ int build_claim(struct db *db, int64_t epoch, const char *after, struct build *o
 {
     static const struct stmt CLAIM = {
         "build.claim",
-        "UPDATE deployment SET build_epoch = $1, build_tries = build_tries + 1"
+        "UPDATE deployment SET build_epoch = $1, build_tries = build_tries + 1,"
+        " sandbox_level = (SELECT sandbox_level FROM server)"
         " WHERE status = 'building' AND id = coalesce("
         "  (SELECT id FROM deployment WHERE status = 'building' AND tenant_id > $2"
         "   AND (build_epoch IS NULL OR build_epoch < $1) ORDER BY tenant_id, id LIMIT 1),"

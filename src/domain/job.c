@@ -170,7 +170,8 @@ int job_create(struct db *db, const struct job_spec *spec, struct id *id, bool *
 
 #define JOB_COLUMNS                                                                   \
     "SELECT id, workflow_id, workflow, deployment_id, status, params, result, error," \
-    " mapped_stack, deployment_version, created_at, started_at, completed_at FROM job"
+    " mapped_stack, deployment_version, created_at, started_at, completed_at,"        \
+    " sandbox_level FROM job"
 
 static struct job job_row(struct rows *r)
 {
@@ -189,6 +190,7 @@ static struct job job_row(struct rows *r)
         .created_at = row_int(r, 10),
         .started_at = row_int(r, 11),
         .completed_at = row_int(r, 12),
+        .sandbox_level = row_text(r, 13),
     };
 }
 
@@ -417,13 +419,16 @@ int job_next(struct db *db, const char *tenant, struct job_run *out, struct err 
     return 1;
 }
 
+#define LEVEL " sandbox_level = (SELECT sandbox_level FROM server)"
+
 int job_begin(struct db *db, const char *id, int64_t epoch, enum job_begin how, struct err *e)
 {
-    static const struct stmt COLD = { "job.begin_cold",
-                                      "UPDATE job SET status = 'starting_browser', epoch = $2"
-                                      " WHERE id = $1 AND status = 'queued'" };
+    static const struct stmt COLD = {
+        "job.begin_cold", "UPDATE job SET status = 'starting_browser', epoch = $2," LEVEL
+                          " WHERE id = $1 AND status = 'queued'"
+    };
     static const struct stmt WARM = {
-        "job.begin_warm", "UPDATE job SET status = 'running', epoch = $2, started_at = $3"
+        "job.begin_warm", "UPDATE job SET status = 'running', epoch = $2, started_at = $3," LEVEL
                           " WHERE id = $1 AND status = 'queued'"
     };
     static const struct stmt STARTED = {

@@ -45,6 +45,7 @@ must_use int job_create(struct db *db, const struct job_spec *spec, struct id *i
 struct job {
     const char *id, *workflow_id, *workflow, *deployment_id, *status, *params, *result, *error,
         *mapped_stack;
+    const char *sandbox_level; /* when it left the queue; NULL: it did not */
     int64_t deployment_version;
     int64_t queue_position; /* of a queued job: at most so many go first; else -1. job_get() only */
     msec_t created_at, started_at, completed_at;

@@ -18,11 +18,11 @@ enum {
 
 struct egress {
     struct spawner *spawner;
-    char **argv;
+    struct helper *process;
     bool loopback, registry_loopback;
-    pid_t pid; /* 0: it is down */
-    int fd;
+    int fd; /* to it; -1: it is down */
     bool ready;
+    struct confined walls;
     struct loop *loop;
     egress_refused_fn refused;
     void *arg;
@@ -34,9 +34,6 @@ struct egress {
 
 static int start_process(struct egress *g, struct err *e)
 {
-    /* The host's resolver must not wait long for servers that are not there. */
-    char patience[] = "RES_OPTIONS=timeout:2 attempts:2";
-    char *const envp[] = { patience, NULL };
     int server[2], cages[2], fds[2];
 
     if (wire_pair(server) < 0)
@@ -50,7 +47,7 @@ static int start_process(struct egress *g, struct err *e)
 
     fds[0] = theirs;
     fds[1] = cages_end;
-    if (helper_start(g->argv, envp, fds, n_items(fds), &g->pid, e) < 0)
+    if (helper_start(g->process, fds, n_items(fds), e) < 0)
         return -1;
     g->fd = take_fd(&ours);
     g->ready = false;
@@ -72,21 +69,30 @@ static int check_list(struct egress *g, const struct egress_options *o, struct e
     return 0;
 }
 
+static int prepare_process(struct egress *g, const struct egress_options *o, struct err *e)
+{
+    /* The host's resolver must not wait long for servers that are not there. */
+    char patience[] = "RES_OPTIONS=timeout:2 attempts:2";
+    char *const envp[] = { patience, NULL };
+    uid_t own = o->uid ? o->uid : SPAWNER_SANDBOX_UID + SPAWNER_SANDBOX_UIDS;
+    scoped(mem_free) char *uid = mem_format("%lu", (unsigned long)own);
+    scoped(mem_free) const char **argv =
+        mem_new_array(EGRESS_ARGS + o->n_allow + 1, sizeof(char *));
+
+    argv[EGRESS_ARG_NAME] = EGRESS_NAME;
+    argv[EGRESS_ARG_UID] = uid;
+    argv[EGRESS_ARG_REGISTRY] = o->registry;
+    for (size_t i = 0; i < o->n_allow; i++)
+        argv[EGRESS_ARGS + i] = o->allow[i];
+    return helper_new(argv, envp, &g->process, e);
+}
+
 int egress_start(const struct egress_options *o, struct egress **out, struct err *e)
 {
     scoped(egress_free) struct egress *g = mem_new(sizeof *g);
-    uid_t uid = o->uid ? o->uid : SPAWNER_SANDBOX_UID + SPAWNER_SANDBOX_UIDS;
 
-    *g = (struct egress){ .spawner = o->spawner,
-                          .argv = mem_new_array(EGRESS_ARGS + o->n_allow + 1, sizeof(char *)),
-                          .fd = -1,
-                          .restart_ms = RESTART_FIRST_MS };
-    g->argv[EGRESS_ARG_NAME] = mem_text(EGRESS_NAME);
-    g->argv[EGRESS_ARG_UID] = mem_format("%lu", (unsigned long)uid);
-    g->argv[EGRESS_ARG_REGISTRY] = mem_text(o->registry);
-    for (size_t i = 0; i < o->n_allow; i++)
-        g->argv[EGRESS_ARGS + i] = mem_text(o->allow[i]);
-    if (check_list(g, o, e) < 0 || start_process(g, e) < 0)
+    *g = (struct egress){ .spawner = o->spawner, .fd = -1, .restart_ms = RESTART_FIRST_MS };
+    if (check_list(g, o, e) < 0 || prepare_process(g, o, e) < 0 || start_process(g, e) < 0)
         return -1;
     *out = take(g);
     return 0;
@@ -94,7 +100,7 @@ int egress_start(const struct egress_options *o, struct egress **out, struct err
 
 pid_t egress_pid(const struct egress *g)
 {
-    return g->pid;
+    return helper_pid(g->process);
 }
 
 /* ---- what it tells ---- */
@@ -124,9 +130,19 @@ static void read_message(struct egress *g)
     if (what && strcmp(what, "refused") == 0)
         read_refused(g, message);
     if (what && strcmp(what, "ready") == 0) {
+        confined_from_json(json_object_get(message, "walls"), &g->walls);
         g->ready = true;
         g->restart_ms = RESTART_FIRST_MS;
     }
+}
+
+const struct confined *egress_walls(struct egress *g)
+{
+    if (!g->ready && g->fd >= 0 && wire_recv(g->fd, &g->in, true) > 0)
+        read_message(g);
+    if (!g->ready)
+        confined_from_json(NULL, &g->walls);
+    return &g->walls;
 }
 
 /* ---- when it dies ---- */
@@ -145,20 +161,19 @@ static void on_restart(void *arg)
         return;
     }
     g->watch = loop_watch(g->loop, g->fd, EPOLLIN, on_message, g);
-    log_event(LOG_INFO, "egress.restarted", F_INT("pid", g->pid));
+    log_event(LOG_INFO, "egress.restarted", F_INT("pid", helper_pid(g->process)));
 }
 
 static void bury(struct egress *g)
 {
-    int status = 0;
+    pid_t pid = helper_pid(g->process);
 
     watch_free(take(g->watch));
     fd_close(take_fd(&g->fd));
-    (void)waitpid(g->pid, &status, 0);
-    log_event(LOG_ERROR, "egress.died", F_INT("pid", g->pid),
+    int status = helper_wait(g->process);
+    log_event(LOG_ERROR, "egress.died", F_INT("pid", pid),
               F_INT("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
               F_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
-    g->pid = 0;
     if (g->ready) {
         on_restart(g);
     } else {
@@ -199,10 +214,7 @@ void egress_free(struct egress *g)
     watch_free(g->watch);
     timer_free(g->restart);
     fd_close(g->fd);
-    if (g->pid > 0)
-        (void)waitpid(g->pid, NULL, 0);
-    for (char **at = g->argv; *at; at++)
-        mem_free(*at);
-    mem_free(g->argv);
+    helper_free(g->process);
+    confined_done(&g->walls);
     mem_free(g);
 }

@@ -47,6 +47,9 @@ DEFINE_SCOPED(struct egress, egress_free)
 
 pid_t egress_pid(const struct egress *g);
 
+/* What stands around the process itself. Waits for its first words. */
+const struct confined *egress_walls(struct egress *g);
+
 /* True when this process was started to be it; then its life. For main(), before anything else. */
 bool egress_wanted(const char *argv0);
 int egress_main(int argc, char **argv);

@@ -26,7 +26,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -288,18 +287,23 @@ static int become(uid_t uid)
 {
     if (geteuid() != 0)
         return 0;
-    if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
-        return -1;
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    return setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0
+               ? -1
+               : 0;
 }
 
 static _Noreturn void run(struct outlet *o)
 {
+    const struct confine_options own = { .who = CONFINE_EGRESS };
+    struct confined walls;
+
+    confine(&own, &walls); /* before there are threads */
     o->loop = loop_new(&clock_real);
     o->resolver = resolver_new(o->loop, resolver_lookup);
     o->server_watch = loop_watch(o->loop, EGRESS_SERVER_FD, EPOLLIN, on_server, o);
     o->cages_watch = loop_watch(o->loop, EGRESS_CAGES_FD, EPOLLIN, on_cages, o);
-    (void)tell(json_pack("{s:s}", "t", "ready"));
+    (void)tell(json_pack("{s:s,s:o}", "t", "ready", "walls", confined_to_json(&walls)));
+    confined_done(&walls);
     loop_run(o->loop);
     /* Threads may still wait for names that nobody wants any more. */
     _exit(EXIT_SUCCESS);

@@ -3,7 +3,7 @@
  * Between the server's half (egress.c) and the process (egress_main.c).
  *
  * To the process come the cages, on a socket of their own whose other end the spawner has; see
- * exec/cage.h. From it: JSON with "t" one of "ready", or "refused" with the fields of struct
+ * exec/cage.h. From it: JSON with "t" one of "ready" (walls: as confined_to_json() has them), or "refused" with the fields of struct
  * egress_refusal. It ends when the server's socket closes.
  */
 #ifndef EGRESS_EGRESS_PRIVATE_H

@@ -284,7 +284,7 @@ static void on_ended(void *arg, struct slot *s, const char *why)
         }
     }
     slot_free(s);
-    if (why && !d->engine->draining) {
+    if (why && !d->engine->draining && !spawner_refuses(d->engine->with.spawner)) {
         /* Back off: a machine that cannot start a browser now is not helped by trying at once. */
         msec_t pause = 250L << (d->failures < 8 ? d->failures : 8);
         d->failures++;
@@ -485,7 +485,8 @@ static void keep_warm(struct dispatcher *d)
     int64_t idle = count(d, false);
     int64_t want = warm_wanted(d);
 
-    while (idle < want && !d->retry &&
+    /* Where all boxes are refused, each job is told so as it comes. */
+    while (idle < want && !d->retry && !spawner_refuses(d->engine->with.spawner) &&
            start(d, idle == 0 || idle < want - 1 ? d->warm_layer : NULL))
         idle++;
     for (struct place *p = d->places; p && idle > want; p = p->next) {

@@ -127,17 +127,19 @@ void engine_note_builds(struct engine *e, int building)
 /* ---- starting ---- */
 
 struct recovery {
+    const char *sandbox;
     int64_t epoch, lost, requeued;
 };
 
 static int recover(struct db *db, void *arg, struct err *e)
 {
     static const struct stmt RAISE = {
-        "server.epoch", "UPDATE server SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch"
+        "server.epoch", "UPDATE server SET epoch = epoch + 1, sandbox_level = $1 WHERE id = 1"
+                        " RETURNING epoch"
     };
     struct recovery *found = arg;
     {
-        scoped(rows_free) struct rows *r = db_query(db, &RAISE);
+        scoped(rows_free) struct rows *r = db_query(db, &RAISE, P_TEXT(found->sandbox));
         if (rows_next(r, e) != 1)
             return -1;
         found->epoch = row_int(r, 0);
@@ -189,7 +191,7 @@ static void *run(void *arg)
 
 int engine_start(const struct engine_options *options, struct engine **out, struct err *err)
 {
-    struct recovery found = { 0 };
+    struct recovery found = { .sandbox = options->sandbox };
 
     if (make_folder(options->settings->data, "layers", err) < 0 ||
         make_folder(options->settings->data, "staging", err) < 0 ||

@@ -22,6 +22,7 @@ struct engine_options {
     const struct sealer *sealer;
     struct spawner *spawner;
     struct egress *egress;  /* NULL: jobs and installs use the host's network */
+    const char *sandbox;    /* level of the walls, kept with what runs behind them; NULL: unknown */
     const char *public_url; /* where jobs reach this server */
 };
 

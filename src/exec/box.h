@@ -43,6 +43,7 @@ enum box_step {
 struct box_launch {
     uint64_t host_userns; /* inode of the user namespace that the box must not be in */
     uint64_t processes, data_bytes, file_bytes, files; /* or BOX_NO_LIMIT */
+    uint64_t entries; /* files and folders in memory; or BOX_NO_LIMIT */
     uint32_t n_args, n_env, n_fds;
     int32_t fds[BOX_MAX_FDS]; /* the number that each is to have */
 };
@@ -51,7 +52,12 @@ struct box_launch {
 
 /* Box to spawner. */
 struct box_report {
-    enum { BOX_UP = 1, BOX_FAILED, BOX_ENDED } kind;
+    enum {
+        BOX_UP = 1,
+        BOX_FAILED,
+        BOX_ENDED,
+        BOX_FULL, /* it had more entries, and ends */
+    } kind;
     int32_t step;  /* BOX_FAILED */
     int32_t value; /* BOX_FAILED: errno; BOX_ENDED: status as from wait() */
 };

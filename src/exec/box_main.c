@@ -21,6 +21,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@ enum {
     PARKED = 64,   /* from here on descriptors wait until they get their numbers */
     WORDS = 4096,  /* arguments and variables together */
     CONTROL = 200, /* our own end, out of the way */
+    LOOK_MS = 250, /* from one count of the entries to the next */
 };
 
 static void report(int kind, int step, int value)
@@ -127,7 +129,7 @@ static bool cut_words(const struct box_launch *l, char *at, const char *end, cha
     return at == end;
 }
 
-static pid_t start(void)
+static pid_t start(uint64_t *entries)
 {
     static _Alignas(struct box_launch) char message[BOX_MAX_LAUNCH + 1];
     static char *words[WORDS];
@@ -141,6 +143,7 @@ static pid_t start(void)
         fail(BOX_STEP_PROGRAM);
     check_userns(l->host_userns);
     report(BOX_UP, 0, 0);
+    *entries = l->entries;
 
     pid_t pid = fork();
     if (pid < 0)
@@ -163,14 +166,28 @@ static void reap(pid_t program)
     }
 }
 
-static void supervise(pid_t program, int deaths)
+/* Each takes memory of the kernel, which no size of a tmpfs counts. */
+static bool has_more(uint64_t entries)
+{
+    static const char *const places[] = { "/work", "/dev/shm" };
+    struct statvfs s;
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (statvfs(places[i], &s) == 0)
+            n += s.f_files - s.f_ffree;
+    }
+    return n > entries;
+}
+
+static void supervise(pid_t program, int deaths, uint64_t entries)
 {
     struct pollfd watched[] = { { deaths, POLLIN, 0 }, { CONTROL, POLLIN, 0 } };
     struct signalfd_siginfo info;
     int32_t number;
 
     for (;;) {
-        if (poll(watched, 2, -1) < 0 && errno != EINTR)
+        if (poll(watched, 2, entries == BOX_NO_LIMIT ? -1 : LOOK_MS) < 0 && errno != EINTR)
             _exit(1);
         if (watched[1].revents) {
             if (recv(CONTROL, &number, sizeof number, 0) != sizeof number)
@@ -180,6 +197,10 @@ static void supervise(pid_t program, int deaths)
         if (watched[0].revents) {
             (void)!read(deaths, &info, sizeof info);
             reap(program);
+        }
+        if (entries != BOX_NO_LIMIT && has_more(entries)) {
+            report(BOX_FULL, 0, 0);
+            _exit(0);
         }
     }
 }
@@ -196,11 +217,12 @@ int main(void)
     sigaddset(&child, SIGCHLD);
     (void)sigprocmask(SIG_SETMASK, &child, NULL);
 
-    pid_t program = start();
+    uint64_t entries = BOX_NO_LIMIT;
+    pid_t program = start(&entries);
     int deaths = signalfd(-1, &child, SFD_CLOEXEC);
     if (deaths < 0 || dup3(deaths, CONTROL + 1, O_CLOEXEC) < 0)
         _exit(1);
     /* Pipes end when the program closes them, so we hold none. */
     (void)close_range(0, CONTROL - 1, 0);
-    supervise(program, CONTROL + 1);
+    supervise(program, CONTROL + 1, entries);
 }

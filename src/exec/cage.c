@@ -16,6 +16,7 @@
 #include "exec/cage.h"
 
 #include "base/buf.h"
+#include "exec/rights.h"
 #include "exec/wire.h"
 
 #include <arpa/inet.h>
@@ -69,39 +70,18 @@ static int write_file(const char *path, const char *text)
     return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
 }
 
-/* All rights of the new user namespace, or none. */
-static int set_rights(bool all)
+/* nft is not started as root either, and gets its right over the network by inheritance. */
+static int hand_down_right(void)
 {
     struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
-    uint32_t net = 1u << CAP_NET_ADMIN;
 
     if (syscall(SYS_capget, &head, data) < 0)
         return -1;
-    if (all)
-        data[0].inheritable = net; /* for nft, which is not started as root either */
-    else
-        memset(data, 0, sizeof data);
-    if (syscall(SYS_capset, &head, data) < 0)
-        return -1;
-    return all ? prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0) : 0;
-}
-
-/* We stay who we are: the user that the box is built by, and not root even in here. */
-static int enter_namespaces(void)
-{
-    scoped(mem_free) char *users = mem_format("%1$u %1$u 1", geteuid());
-    scoped(mem_free) char *groups = mem_format("%1$u %1$u 1", getegid());
-
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
-        return -1;
-    /* Our files in /proc belong to root until we are an ordinary process again. There is nothing
-     * to hide: we hold what the box is about to get. */
-    (void)prctl(PR_SET_DUMPABLE, 1);
-    if (write_file("/proc/self/setgroups", "deny") < 0 ||
-        write_file("/proc/self/uid_map", users) < 0 || write_file("/proc/self/gid_map", groups) < 0)
-        return -1;
-    return set_rights(true);
+    data[0].inheritable = 1u << CAP_NET_ADMIN;
+    return syscall(SYS_capset, &head, data) < 0
+               ? -1
+               : prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0);
 }
 
 /* ---- the namespace ---- */
@@ -295,7 +275,9 @@ int cage_enter(const struct cage_gate *gate, const struct cage_box *box, int wor
         errno = ENOTCONN;
         return -1;
     }
-    if (enter_namespaces() < 0 || raise_interface("lo") < 0 || make_all_local(AF_INET) < 0)
+    /* We stay an ordinary process: there is nothing to hide, we hold what the box is to get. */
+    if (rights_enter(CLONE_NEWNET) < 0 || hand_down_right() < 0 || raise_interface("lo") < 0 ||
+        make_all_local(AF_INET) < 0)
         return -1;
     /* Without IPv6 in the kernel there is nothing to guard. */
     if (make_all_local(AF_INET6) < 0 && errno != EAFNOSUPPORT && errno != EOPNOTSUPP)
@@ -308,5 +290,5 @@ int cage_enter(const struct cage_gate *gate, const struct cage_box *box, int wor
     /* Nothing runs in here yet, so nothing can connect before the rules stand. */
     if (load_rules(loopback, words) < 0 || hand_over(gate, box) < 0)
         return -1;
-    return set_rights(false);
+    return rights_keep(0);
 }

@@ -1,19 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fork() would copy the page tables of a large server, and is not safe between its threads;
- * posix_spawn() does neither.
+ * A starter does one thing after the other: it waits to be asked, and answers. "start", with
+ * descriptors, is answered with a process id, or with a negative errno; "wait" with the status of the
+ * process that ended. When the server is gone it waits for the process, which ends then, and ends.
+ *
+ * Processes are made with posix_spawn(): fork() would copy the page tables of a large server, and
+ * what starts anew shares no address with what it comes from.
  */
 #include "exec/helper.h"
+
+#include "exec/confine.h"
+#include "exec/wire.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+enum { STARTER_FD = HELPER_FD, ASK_START = 's', ASK_WAIT = 'w' };
+
+struct helper {
+    pid_t starter;
+    int fd; /* to it */
+    pid_t pid;
+};
+
+/* ---- a process ---- */
 
 static int spawn(char *const argv[], char *const envp[], const int *fds, size_t n_fds, pid_t *out)
 {
@@ -39,13 +59,13 @@ static int spawn(char *const argv[], char *const envp[], const int *fds, size_t 
     return failed;
 }
 
-int helper_start(char *const argv[], char *const envp[], const int *fds, size_t n_fds, pid_t *out,
-                 struct err *e)
+/* 0, or an errno. */
+static int spawn_with(char *const argv[], char *const envp[], const int *fds, size_t n_fds,
+                      pid_t *out)
 {
     int high[HELPER_FDS] = { -1, -1 }, failed = 0;
     size_t n = 0;
 
-    assert(n_fds <= HELPER_FDS);
     /* A descriptor that already has the right number would stay close-on-exec. */
     for (; n < n_fds && !failed; n++) {
         high[n] = fcntl(fds[n], F_DUPFD_CLOEXEC, HELPER_FD + HELPER_FDS);
@@ -55,7 +75,7 @@ int helper_start(char *const argv[], char *const envp[], const int *fds, size_t 
         failed = spawn(argv, envp, high, n_fds, out);
     while (n > 0)
         fd_close(high[--n]);
-    return failed ? err_set_errno(e, ERR_IO, failed, "start %s", argv[0]) : 0;
+    return failed;
 }
 
 void helper_settle(size_t n_fds)
@@ -80,4 +100,121 @@ void helper_settle(size_t n_fds)
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
     }
+}
+
+/* ---- the starter ---- */
+
+static int32_t end_of(pid_t *pid)
+{
+    int status = 0;
+
+    if (*pid > 0)
+        (void)waitpid(*pid, &status, 0);
+    *pid = 0;
+    return status;
+}
+
+static int32_t obey(char **argv, struct wire_message *m, pid_t *pid)
+{
+    if (m->n != 1 || m->n_fds > HELPER_FDS)
+        return -EINVAL;
+    if (m->data[0] == ASK_WAIT)
+        return end_of(pid);
+    if (m->data[0] != ASK_START || *pid > 0)
+        return -EINVAL;
+    int failed = spawn_with(argv, environ, m->fds, m->n_fds, pid);
+    return failed ? -failed : *pid;
+}
+
+int helper_starter(char **argv)
+{
+    static struct wire_message m;
+    pid_t pid = 0;
+
+    helper_settle(1);
+    confine_starter();
+    while (argv[1] && wire_recv(STARTER_FD, &m, true) > 0) {
+        int32_t answer = obey(argv + 1, &m, &pid);
+        for (size_t i = 0; i < m.n_fds; i++)
+            fd_close(m.fds[i]);
+        (void)wire_send(STARTER_FD, &answer, sizeof answer, NULL, 0, true);
+    }
+    (void)end_of(&pid);
+    return EXIT_SUCCESS;
+}
+
+/* ---- in the server ---- */
+
+int helper_new(const char *const argv[], char *const envp[], struct helper **out, struct err *e)
+{
+    char name[] = HELPER_STARTER;
+    size_t n = 0;
+    pid_t pid;
+    int ends[2];
+
+    if (wire_pair(ends) < 0)
+        return err_set_errno(e, ERR_IO, errno, "make a socket for " HELPER_STARTER);
+    scoped(fd_close) int ours = ends[0];
+    scoped(fd_close) int theirs = ends[1];
+    while (argv[n])
+        n++;
+    scoped(mem_free) char **kept = mem_new_array(n + 2, sizeof *kept);
+    kept[0] = name;
+    memcpy(kept + 1, argv, n * sizeof *kept);
+    int failed = spawn_with(kept, envp, &theirs, 1, &pid);
+    if (failed)
+        return err_set_errno(e, ERR_IO, failed, "start " HELPER_STARTER);
+    struct helper *h = mem_new(sizeof *h);
+    *h = (struct helper){ .starter = pid, .fd = take_fd(&ours) };
+    *out = h;
+    return 0;
+}
+
+/* What the starter answers, or a negative errno. */
+static int32_t ask(const struct helper *h, char what, const int *fds, size_t n_fds)
+{
+    int32_t answer = -EPIPE;
+
+    if (wire_send(h->fd, &what, 1, fds, n_fds, true) < 0)
+        return -errno;
+    for (;;) {
+        ssize_t n = read(h->fd, &answer, sizeof answer);
+        if (n == sizeof answer)
+            return answer;
+        if (n >= 0 || errno != EINTR)
+            return -EPIPE;
+    }
+}
+
+int helper_start(struct helper *h, const int *fds, size_t n_fds, struct err *e)
+{
+    assert(h->pid == 0 && n_fds <= HELPER_FDS);
+    int32_t answer = ask(h, ASK_START, fds, n_fds);
+
+    if (answer <= 0)
+        return err_set_errno(e, ERR_IO, -answer, "ask " HELPER_STARTER " for a process");
+    h->pid = answer;
+    return 0;
+}
+
+pid_t helper_pid(const struct helper *h)
+{
+    return h->pid;
+}
+
+int helper_wait(struct helper *h)
+{
+    int32_t status = h->pid > 0 ? ask(h, ASK_WAIT, NULL, 0) : 0;
+
+    h->pid = 0;
+    return status < 0 ? 0 : status;
+}
+
+void helper_free(struct helper *h)
+{
+    if (!h)
+        return;
+    fd_close(h->fd);
+    (void)waitpid(h->starter, NULL, 0);
+    mem_free(h);
 }

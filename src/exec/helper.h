@@ -1,24 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Another life of our executable, as a process of its own beside the server.
+ *
+ * The server may start no program once it is up, and has threads by then; yet a helper that dies has
+ * to come back. So each has a starter: a small process that was made at the start, knows one command
+ * line, and runs that whenever it is asked to. What it is told are descriptors, and nothing else.
  */
 #ifndef EXEC_HELPER_H
 #define EXEC_HELPER_H
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
+
+#define HELPER_STARTER "impresario-start"
 
 enum { HELPER_FD = 3, HELPER_FDS = 2 };
 
-/* `argv[0]` says which life. The descriptors, HELPER_FDS at most, become HELPER_FD and those after
- * it. The process has a session of its own: Ctrl-C is for the server, which decides how its children
+struct helper;
+
+/* Makes the starter; call it before there are threads. `argv[0]` says which life. */
+must_use int helper_new(const char *const argv[], char *const envp[], struct helper **out,
+                        struct err *e);
+
+/* Starts the process, when none runs. The descriptors, HELPER_FDS at most, become HELPER_FD and those
+ * after it. It has a session of its own: Ctrl-C is for the server, which decides how its children
  * end. Until it has settled what signals mean to it, none arrives. */
-must_use int helper_start(char *const argv[], char *const envp[], const int *fds, size_t n_fds,
-                          pid_t *out, struct err *e);
+must_use int helper_start(struct helper *h, const int *fds, size_t n_fds, struct err *e);
+
+pid_t helper_pid(const struct helper *h); /* 0: none runs */
+
+/* Waits for its end, and gives the status of waitpid(); 0 when nobody knows. */
+int helper_wait(struct helper *h);
+
+/* Waits for the end of the process, which has to be asked for before, and of its starter. */
+void helper_free(struct helper *h);
+DEFINE_SCOPED(struct helper, helper_free)
 
 /* What each of them does first: signals for the group mean nothing to it, there are no descriptors
  * but its own, and as many as the system allows may come. */
 void helper_settle(size_t n_fds);
+
+/* The life of a starter; the command line to keep follows its own name. */
+int helper_starter(char **argv);
 
 #endif

@@ -23,9 +23,10 @@
 #include <unistd.h>
 
 enum {
-    FILES_OPEN = 4096, /* Chromium asks for thousands, Node for what it can get */
-    OWN_PROCESSES = 1, /* the box's first one, of the same user */
-    HIGH_FD = 64,      /* above every number that bubblewrap is told */
+    FILES_OPEN = 4096,   /* Chromium asks for thousands, Node for what it can get */
+    OWN_PROCESSES = 1,   /* the box's first one, of the same user */
+    HIGH_FD = 64,        /* above every number that bubblewrap is told */
+    ENTRIES_A_MIB = 512, /* the kernel needs about a KiB for each: half of the memory */
     MAX_PASSED = BOX_CONTROL_FD + 1 + PLAN_FDS + BWRAP_FILES + 1,
 };
 
@@ -42,8 +43,8 @@ int launcher_init(struct launcher *l, const struct view_options *view, struct er
     struct stat st;
 
     *l = (struct launcher){ .view = *view, .gate = { .fd = -1 } };
-    if (syscalls_filter(false, &l->filter, e) < 0 ||
-        syscalls_filter(true, &l->browser_filter, e) < 0)
+    if (syscalls_filter(&(struct syscalls_of){ 0 }, &l->filter, e) < 0 ||
+        syscalls_filter(&(struct syscalls_of){ .browser = true }, &l->browser_filter, e) < 0)
         return -1;
     buf_add(&l->box, box_program, sizeof box_program);
     if (stat("/proc/self/ns/user", &st) == 0)
@@ -95,6 +96,7 @@ static int send_launch(const struct launcher *l, const struct plan *p, int contr
         .data_bytes = l->limits_memory ? BOX_NO_LIMIT : (uint64_t)limits->memory_mib << 20,
         .file_bytes = (uint64_t)limits->file_mib << 20,
         .files = FILES_OPEN,
+        .entries = l->limits_memory ? BOX_NO_LIMIT : (uint64_t)limits->memory_mib * ENTRIES_A_MIB,
         .n_args = (uint32_t)p->args.n,
         .n_env = (uint32_t)p->env.n,
     };

@@ -107,26 +107,44 @@ static bool is_among(const char *name, const char *const *names, size_t n)
     return false;
 }
 
-static bool is_wall(const char *name)
+static bool is_own_wall(const char *name)
 {
-    return is_among(name, walls_of_boxes, n_items(walls_of_boxes)) ||
-           is_among(name, walls_of_comfort, n_items(walls_of_comfort));
+    for (int who = 0; who < CONFINE_PROCESSES; who++) {
+        for (int wall = 0; wall < CONFINE_WALLS; wall++) {
+            if (confine_names[who][wall] && strcmp(name, confine_names[who][wall]) == 0)
+                return true;
+        }
+    }
+    return false;
 }
 
-static bool stand(const struct probe *r, const char *const *names, size_t n)
+static bool is_comfort(const char *name)
 {
-    for (size_t i = 0; i < r->n; i++) {
-        if (r->walls[i].state != PROBE_OK && is_among(r->walls[i].name, names, n))
-            return false;
-    }
-    return true;
+    return is_among(name, walls_of_comfort, n_items(walls_of_comfort)) || is_own_wall(name);
+}
+
+static bool is_wall(const char *name)
+{
+    return is_among(name, walls_of_boxes, n_items(walls_of_boxes)) || is_comfort(name);
 }
 
 const char *probe_level(const struct probe *r)
 {
-    if (!stand(r, walls_of_boxes, n_items(walls_of_boxes)))
-        return "below";
-    return stand(r, walls_of_comfort, n_items(walls_of_comfort)) ? "full" : "strong";
+    const char *level = "full";
+
+    for (size_t i = 0; i < r->n; i++) {
+        const struct probe_wall *w = &r->walls[i];
+        if (w->state != PROBE_OK && is_among(w->name, walls_of_boxes, n_items(walls_of_boxes)))
+            return "below";
+        if (w->state != PROBE_OK && is_comfort(w->name))
+            level = "strong";
+    }
+    return level;
+}
+
+bool probe_level_is_enough(const char *level, const char *required)
+{
+    return strcmp(level, "full") == 0 || strcmp(level, required) == 0;
 }
 
 json_t *probe_to_json(const struct probe *r)
@@ -208,7 +226,8 @@ static void look_at_limits(struct probing *p)
         bool there;
         const char *instead;
     } limits[] = {
-        { "memory", l->memory, "each process is limited instead of the whole box" },
+        { "memory", l->memory,
+          "the box is looked at instead, four times a second, and each process limited" },
         { "processes", l->pids, "each user of a box is limited instead" },
         { "cpu", l->cpu, "a busy box slows the others" },
     };
@@ -265,6 +284,34 @@ static void look_for_runner(struct probing *p, const char *dir)
     else
         add_wall(&p->report, "runner", PROBE_MISSING, mem_format("%s: %s", script, strerror(errno)),
                  mem_text("say with --runner where the runner's folder is"));
+}
+
+static const char *const own_advices[CONFINE_WALLS] = {
+    [CONFINE_FILES] =
+        "use a kernel with Landlock (5.19 or later, \"landlock\" among lsm=), and keep "
+        "the program out of the data directory",
+    [CONFINE_NETWORK] = "--job-network cage, and allow user namespaces or run the server as root",
+    [CONFINE_CALLS] = "use a kernel with CONFIG_SECCOMP_FILTER",
+};
+
+static void look_at_own(struct probe *r, enum confine_who who, const struct confined *walls)
+{
+    static const char *const found[CONFINE_WALLS] = {
+        [CONFINE_FILES] = "it reaches the files that it needs, and no others",
+        [CONFINE_NETWORK] = "it has none",
+        [CONFINE_CALLS] = "what only attackers need is refused",
+    };
+
+    for (int i = 0; walls && i < CONFINE_WALLS; i++) {
+        const char *why = walls->why[i];
+        bool store = who == CONFINE_SPAWNER && i == CONFINE_FILES;
+        if (confine_names[who][i])
+            add_wall(r, confine_names[who][i], why ? PROBE_WEAK : PROBE_OK,
+                     mem_text(why     ? why
+                              : store ? "of the data directory it sees what boxes are given"
+                                      : found[i]),
+                     why ? mem_text(own_advices[i]) : NULL);
+    }
 }
 
 /* ---- what the canaries tell ---- */
@@ -567,6 +614,8 @@ struct probing *probe_start(struct spawner *s, struct loop *loop, const struct p
     look_for_bubblewrap(&p->report);
     look_at_limits(p);
     look_at_network(&p->report, o->caged);
+    for (int who = 0; who < CONFINE_PROCESSES; who++)
+        look_at_own(&p->report, who, o->own[who]);
     look_at_disk(&p->report, o->data_dir);
     look_for_runner(p, o->runner_dir);
     p->patience = loop_timer(loop, 0, on_begin, p);
@@ -599,12 +648,15 @@ static void on_boxes(void *arg, const struct probe *r)
     loop_stop(arg);
 }
 
-const char *probe_boxes(struct spawner *s, bool caged, char **why, json_t **layers)
+const char *probe_boxes(struct spawner *s, bool caged,
+                        const struct confined *const own[CONFINE_PROCESSES], char **why,
+                        json_t **layers)
 {
-    const struct probe_options options = { .data_dir = "/", .caged = caged };
+    struct probe_options options = { .data_dir = "/", .caged = caged };
     scoped(loop_free) struct loop *loop = loop_new(&clock_real);
     scoped(buf_done) struct buf text = { 0 };
 
+    memcpy(options.own, own, sizeof options.own);
     spawner_attach(s, loop);
     scoped(probing_free) struct probing *p = probe_start(s, loop, &options, on_boxes, loop);
     loop_run(loop);

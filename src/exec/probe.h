@@ -31,6 +31,7 @@ struct probe {
 /* "full": every wall stands. "strong": all that tenants need to be kept apart. "below": boxes cannot
  * be built. */
 const char *probe_level(const struct probe *r);
+bool probe_level_is_enough(const char *level, const char *required);
 bool probe_has_missing(const struct probe *r);
 const char *probe_state_name(enum probe_state state); /* "ok", "weak", "missing" */
 json_t *probe_to_json(const struct probe *r);
@@ -39,6 +40,8 @@ struct probe_options {
     const char *data_dir; /* whose disk is looked at; need not exist yet */
     bool caged; /* as the setting job_network: else nobody is kept from the host's network */
     const char *runner_dir; /* NULL: only boxes are looked at, not what has to run in them */
+    /* What stands around our own processes, by enum confine_who; NULL: there is no such process. */
+    const struct confined *own[CONFINE_PROCESSES];
 };
 
 struct probing;
@@ -54,6 +57,8 @@ DEFINE_SCOPED(struct probing, probing_free)
 /* For the start of the server, before its loop runs: builds some boxes and waits for them. Gives the
  * level, in `why` what keeps it from being "full", and in `layers` for each wall whether it stands
  * ({"files": true, ...}); the caller frees both. */
-const char *probe_boxes(struct spawner *s, bool caged, char **why, json_t **layers);
+const char *probe_boxes(struct spawner *s, bool caged,
+                        const struct confined *const own[CONFINE_PROCESSES], char **why,
+                        json_t **layers);
 
 #endif

@@ -112,6 +112,40 @@ static void a_runner_that_is_not_there_is_named(void **state)
     buf_done(&r.text);
 }
 
+static void what_is_required_is_the_least(void **state)
+{
+    (void)state;
+    assert_true(probe_level_is_enough("full", "full"));
+    assert_true(probe_level_is_enough("full", "strong"));
+    assert_true(probe_level_is_enough("strong", "strong"));
+    assert_false(probe_level_is_enough("strong", "full"));
+    assert_false(probe_level_is_enough("below", "strong"));
+    assert_false(probe_level_is_enough("below", "full"));
+}
+
+static const struct confined *const no_own[CONFINE_PROCESSES];
+
+/* The rest may be missing on this machine as well, so the level alone would not tell. */
+static void a_wall_of_our_own_that_is_missing_is_named(void **state)
+{
+    struct world *w = *state;
+    char old[] = "an old kernel", *why = NULL;
+    const struct confined server = { .why = { old, NULL, NULL } }, egress = { 0 };
+    const struct confined *const own[CONFINE_PROCESSES] = {
+        [CONFINE_SERVER] = &server, [CONFINE_EGRESS] = &egress
+    };
+    scoped(json_decref) json_t *layers = NULL;
+
+    start_with(w, NULL);
+    assert_string_equal(probe_boxes(w->spawner, true, own, &why, &layers), "strong");
+    assert_non_null(strstr(why, "server-files: an old kernel"));
+    assert_true(json_is_false(json_object_get(layers, "server-files")));
+    assert_true(json_is_true(json_object_get(layers, "server-system-calls")));
+    assert_true(json_is_true(json_object_get(layers, "egress-files")));
+    assert_null(json_object_get(layers, "spawner-files")); /* nobody has told of it */
+    mem_free(why);
+}
+
 static void the_short_form_names_the_level_and_what_is_short_of_full(void **state)
 {
     struct world *w = *state;
@@ -119,7 +153,7 @@ static void the_short_form_names_the_level_and_what_is_short_of_full(void **stat
     scoped(json_decref) json_t *layers = NULL;
 
     start_with(w, NULL);
-    assert_string_equal(probe_boxes(w->spawner, false, &why, &layers), "strong");
+    assert_string_equal(probe_boxes(w->spawner, false, no_own, &why, &layers), "strong");
     assert_non_null(strstr(why, "jobs and installs use the host's network"));
     assert_true(json_is_false(json_object_get(layers, "network")));
     for (size_t i = 0; wall_names[i]; i++)
@@ -134,7 +168,7 @@ static void a_box_that_cannot_be_built_is_below_and_says_why(void **state)
     scoped(json_decref) json_t *layers = NULL;
 
     start_with(w, "/no-runner");
-    assert_string_equal(probe_boxes(w->spawner, true, &why, &layers), "below");
+    assert_string_equal(probe_boxes(w->spawner, true, no_own, &why, &layers), "below");
     assert_non_null(strstr(why, "namespaces: binds: /no-runner: No such file or directory"));
     mem_free(why);
 }
@@ -150,6 +184,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(a_machine_that_builds_boxes_is_strong),
         TEST(a_runner_that_is_not_there_is_named),
+        cmocka_unit_test(what_is_required_is_the_least),
+        TEST(a_wall_of_our_own_that_is_missing_is_named),
         TEST(the_short_form_names_the_level_and_what_is_short_of_full),
         TEST(a_box_that_cannot_be_built_is_below_and_says_why),
     };

@@ -18,10 +18,12 @@
 
 #include "base/json.h"
 #include "base/loop.h"
+#include "exec/confine.h"
 #include "exec/launch.h"
 #include "exec/plan_private.h"
 #include "exec/spawner.h"
 #include "exec/spawner_private.h"
+#include "exec/watchdog.h"
 #include "exec/wire.h"
 
 #include <errno.h>
@@ -49,8 +51,10 @@ struct box {
     struct spawn *spawn;
     int64_t id;
     struct process bwrap, first;
-    bool up;     /* its first process has spoken */
-    bool killed; /* by the server's wish */
+    bool up;          /* its first process has spoken */
+    bool killed;      /* by the server's wish, or for its memory */
+    int64_t memory;   /* bytes that all of it may use */
+    bool over_memory; /* it used more, and no control group noticed */
     int uid_slot;
     struct cgroup group;
     msec_t started;
@@ -85,6 +89,7 @@ struct spawn {
     uid_t uid; /* of the first slot; boxes run as us unless we are root */
     bool uid_used[SPAWNER_SANDBOX_UIDS];
     struct box *boxes;
+    struct timer *watchdog; /* while there are boxes whose memory no control group limits */
     struct wire_message in;
 };
 
@@ -117,7 +122,7 @@ static void tell(struct spawn *s, json_t *message)
     send_waiting(s);
 }
 
-static void tell_ready(struct spawn *s)
+static void tell_ready(struct spawn *s, const struct confined *walls)
 {
     json_t *missing = json_object();
 
@@ -125,7 +130,8 @@ static void tell_ready(struct spawn *s)
         const char *why = cgroups_missing(s->cgroups, kind);
         json_object_set_new(missing, cgroup_names[kind], json_or_null(why));
     }
-    tell(s, json_pack("{s:s,s:o}", "t", "ready", "missing", missing));
+    tell(s, json_pack("{s:s,s:o,s:o}", "t", "ready", "missing", missing, "walls",
+                      confined_to_json(walls)));
 }
 
 static void tell_exit(struct spawn *s, int64_t id, const struct child_exit *how)
@@ -204,7 +210,7 @@ static const char *detail_of(struct box *b)
 
 static void describe_exit(struct box *b, struct child_exit *how)
 {
-    *how = (struct child_exit){ .out_of_memory = cgroup_oom_kills(&b->group) > 0,
+    *how = (struct child_exit){ .out_of_memory = b->over_memory || cgroup_oom_kills(&b->group) > 0,
                                 .ran_ms = clock_steady(&clock_real) - b->started };
     if (b->ended && !b->failed) {
         how->exited = WIFEXITED(b->status);
@@ -266,25 +272,12 @@ static void box_kill(struct box *b)
     kill_process(b->first.fd >= 0 ? &b->first : &b->bwrap);
 }
 
-static pid_t parent_of(pid_t pid)
-{
-    scoped(mem_free) char *path = mem_format("/proc/%d/stat", pid);
-    char text[512] = "";
-    scoped(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
-        return 0;
-    /* 12 (name) S parent ...; the name may hold anything. */
-    const char *tail = strrchr(text, ')');
-    return tail && strlen(tail) > 4 ? (pid_t)strtol(tail + 4, NULL, 10) : 0;
-}
-
 /* From a process id to a descriptor that stays true. The id was true when it was sent; that the
  * process is bubblewrap's child, or was left to us by it, proves that it is still the same. */
 static void know_first(struct box *b, pid_t pid)
 {
     int fd = pidfd_open(pid, 0);
-    pid_t parent = parent_of(pid);
+    pid_t parent = watchdog_parent(pid);
 
     if (fd >= 0 && (parent == b->bwrap.pid || parent == getpid()))
         b->first = (struct process){ pid, fd, NULL };
@@ -343,6 +336,8 @@ static void read_reports(struct box *b)
             memcpy(&r, m->data, sizeof r);
             b->up = b->up || r.kind == BOX_UP;
             b->ended = b->ended || r.kind == BOX_ENDED;
+            b->killed = b->killed || r.kind == BOX_FULL;
+            b->over_memory = b->over_memory || r.kind == BOX_FULL;
             if (r.kind == BOX_UP && b->first.fd < 0) {
                 know_first(b, m->sender);
             } else if (r.kind == BOX_ENDED) {
@@ -386,6 +381,36 @@ static void on_words(void *arg, uint32_t events)
 {
     (void)events;
     read_words(arg);
+}
+
+/* ---- memory ---- */
+
+static void watch_memory(struct spawn *s);
+
+static void on_watchdog(void *arg)
+{
+    struct spawn *s = arg;
+    struct watched looked_at[SPAWNER_SANDBOX_UIDS];
+    size_t n = 0;
+
+    s->watchdog = NULL;
+    for (const struct box *b = s->boxes; b && n < n_items(looked_at); b = b->next)
+        looked_at[n++] = (struct watched){ b->first.pid, b->memory, false };
+    watchdog_look(looked_at, n);
+    n = 0;
+    for (struct box *b = s->boxes; b && n < n_items(looked_at); b = b->next, n++) {
+        if (looked_at[n].over && !has_ended(&b->first)) {
+            b->over_memory = true;
+            box_kill(b);
+        }
+    }
+    watch_memory(s);
+}
+
+static void watch_memory(struct spawn *s)
+{
+    if (!s->watchdog && s->boxes && !s->launcher.limits_memory)
+        s->watchdog = loop_timer(s->loop, WATCHDOG_MS, on_watchdog, s);
 }
 
 /* ---- what the server asks for ---- */
@@ -434,6 +459,7 @@ static void start(struct spawn *s, int64_t id, struct plan *p)
 
     struct box *b = mem_new(sizeof *b);
     *b = (struct box){ .spawn = s,
+                       .memory = (int64_t)p->limits.memory_mib << 20,
                        .id = id,
                        .bwrap = { made.pid, pidfd_open(made.pid, 0), NULL },
                        .first = { .fd = -1 },
@@ -447,6 +473,7 @@ static void start(struct spawn *s, int64_t id, struct plan *p)
     b->bwrap.watch = loop_watch(s->loop, b->bwrap.fd, EPOLLIN, on_bwrap_ended, b);
     b->control_watch = loop_watch(s->loop, b->control, EPOLLIN, on_report, b);
     b->words_watch = loop_watch(s->loop, b->words_fd, EPOLLIN, on_words, b);
+    watch_memory(s);
 }
 
 static void read_start(struct spawn *s, int64_t id, const json_t *ask, struct wire_message *m)
@@ -534,9 +561,11 @@ static char *owner_name(const char *data_dir)
     return mem_format("%llx-%llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
 }
 
-static int run(struct spawn *s, const struct view_options *view, uid_t uid, struct err *e)
+static int run(struct spawn *s, const struct view_options *view, const struct confine_options *own,
+               uid_t uid, struct err *e)
 {
-    scoped(mem_free) char *owner = owner_name(view->data_dir);
+    scoped(mem_free) char *owner = owner_name(view->data_dir); /* before it is covered */
+    struct confined walls;
 
     if (launcher_init(&s->launcher, view, e) < 0)
         return -1;
@@ -545,14 +574,16 @@ static int run(struct spawn *s, const struct view_options *view, uid_t uid, stru
     s->launcher.limits_memory = !cgroups_missing(s->cgroups, CGROUP_MEMORY);
     s->loop = loop_new(&clock_real);
     s->server_watch = loop_watch(s->loop, s->server, EPOLLIN, on_server, s);
-    tell_ready(s);
+    confine(own, &walls);
+    tell_ready(s, &walls);
+    confined_done(&walls);
     loop_run(s->loop);
     return 0;
 }
 
 bool exec_wanted(const char *argv0)
 {
-    return argv0 && strcmp(argv0, EXEC_SPAWNER) == 0;
+    return argv0 && (strcmp(argv0, EXEC_SPAWNER) == 0 || strcmp(argv0, HELPER_STARTER) == 0);
 }
 
 int exec_main(int argc, char **argv)
@@ -560,7 +591,9 @@ int exec_main(int argc, char **argv)
     static struct spawn s; /* holds a message of full length */
     scoped(err_clear) struct err e = { 0 };
 
-    if (argc != SPAWN_ARGS)
+    if (argc > 0 && strcmp(argv[0], HELPER_STARTER) == 0)
+        return helper_starter(argv);
+    if (argc < SPAWN_ARGS)
         return EXIT_FAILURE;
     helper_settle(1);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -572,9 +605,20 @@ int exec_main(int argc, char **argv)
         .data_dir = argv[SPAWN_ARG_DATA],
         .as_root = geteuid() == 0,
     };
-    int result = run(&s, &view, (uid_t)strtoul(argv[SPAWN_ARG_UID], NULL, 10), &e);
+    const struct confine_options own = {
+        .who = CONFINE_SPAWNER,
+        .data_dir = view.data_dir,
+        .program = view.program,
+        .runner_dir = view.runner_dir,
+        .folders = strcmp(argv[SPAWN_ARG_FOLDERS], "some") == 0
+                       ? (const char *const *)argv + SPAWN_ARGS
+                       : NULL,
+        .host_network = strcmp(argv[SPAWN_ARG_NETWORK], "host") == 0,
+    };
+    int result = run(&s, &view, &own, (uid_t)strtoul(argv[SPAWN_ARG_UID], NULL, 10), &e);
     if (result < 0)
         (void)fprintf(stderr, "impresario-spawn: %s\n", e.msg);
+    timer_free(s.watchdog);
     cgroups_close(s.cgroups);
     launcher_done(&s.launcher);
     loop_free(s.loop);

@@ -42,13 +42,14 @@ struct child {
 };
 
 struct spawner {
-    char *program, *runner_dir, *data_dir;
-    uid_t uid;
-    pid_t pid; /* 0: it is down */
-    int fd;
+    struct helper *process;
+    int fd; /* to it; -1: it is down */
     bool ready;
     struct spawner_limits limits;
+    struct confined walls;
     struct cage_gate gate;
+
+    char *refusal; /* of all children; NULL: none */
 
     struct loop *loop;
     struct watch *watch;
@@ -73,7 +74,7 @@ static int ask(struct spawner *s, json_t *message, const int *fds, size_t n_fds)
 
 static void send_gate(struct spawner *s)
 {
-    if (s->gate.fd >= 0 && s->pid > 0)
+    if (s->gate.fd >= 0 && s->fd >= 0)
         (void)ask(s,
                   json_pack("{s:s,s:b,s:b}", "t", "gate", "loopback", (int)s->gate.loopback,
                             "registry_loopback", (int)s->gate.registry_loopback),
@@ -82,19 +83,13 @@ static void send_gate(struct spawner *s)
 
 static int start_process(struct spawner *s, struct err *e)
 {
-    scoped(mem_free) char *uid = mem_format("%lu", (unsigned long)s->uid);
-    char name[] = EXEC_SPAWNER, none[] = "";
-    char *const argv[SPAWN_ARGS + 1] = {
-        name, s->program, s->runner_dir ? s->runner_dir : none, s->data_dir, uid, NULL
-    };
-    char *const envp[] = { NULL };
     int ends[2];
 
     if (wire_pair(ends) < 0)
         return err_set_errno(e, ERR_IO, errno, "make a socket for the spawner");
     scoped(fd_close) int ours = ends[0];
     scoped(fd_close) int theirs = ends[1];
-    if (helper_start(argv, envp, &theirs, 1, &s->pid, e) < 0)
+    if (helper_start(s->process, &theirs, 1, e) < 0)
         return -1;
     s->fd = take_fd(&ours);
     s->ready = false;
@@ -121,6 +116,30 @@ static char *own_program(void)
     return mem_text_n(path, n > 0 ? (size_t)n : 0);
 }
 
+static int prepare_process(struct spawner *s, const struct spawner_options *o, const char *program,
+                           struct err *e)
+{
+    uid_t first = o->sandbox_uid ? o->sandbox_uid : SPAWNER_SANDBOX_UID;
+    scoped(mem_free) char *uid = mem_format("%lu", (unsigned long)first);
+    size_t n = 0;
+
+    while (o->folders && o->folders[n])
+        n++;
+    scoped(mem_free) const char **argv = mem_new_array(SPAWN_ARGS + n + 1, sizeof *argv);
+    argv[SPAWN_ARG_NAME] = EXEC_SPAWNER;
+    argv[SPAWN_ARG_PROGRAM] = program;
+    argv[SPAWN_ARG_RUNNER] = o->runner_dir ? o->runner_dir : "";
+    argv[SPAWN_ARG_DATA] = o->data_dir;
+    argv[SPAWN_ARG_UID] = uid;
+    argv[SPAWN_ARG_NETWORK] = o->host_network ? "host" : "none";
+    argv[SPAWN_ARG_FOLDERS] = o->folders ? "some" : "all";
+    for (size_t i = 0; i < n; i++)
+        argv[SPAWN_ARGS + i] = o->folders[i];
+    char *const envp[] = { NULL };
+
+    return helper_new(argv, envp, &s->process, e);
+}
+
 int spawner_start(const struct spawner_options *o, struct spawner **out, struct err *e)
 {
     scoped(mem_free) char *program = o->program ? mem_text(o->program) : own_program();
@@ -130,14 +149,8 @@ int spawner_start(const struct spawner_options *o, struct spawner **out, struct 
         return -1;
 
     scoped(spawner_free) struct spawner *s = mem_new(sizeof *s);
-    *s = (struct spawner){ .program = take(program),
-                           .runner_dir = mem_text(o->runner_dir),
-                           .data_dir = mem_text(o->data_dir),
-                           .uid = o->sandbox_uid ? o->sandbox_uid : SPAWNER_SANDBOX_UID,
-                           .fd = -1,
-                           .gate = { .fd = -1 },
-                           .restart_ms = RESTART_FIRST_MS };
-    if (start_process(s, e) < 0)
+    *s = (struct spawner){ .fd = -1, .gate = { .fd = -1 }, .restart_ms = RESTART_FIRST_MS };
+    if (prepare_process(s, o, program, e) < 0 || start_process(s, e) < 0)
         return -1;
     *out = take(s);
     return 0;
@@ -145,7 +158,7 @@ int spawner_start(const struct spawner_options *o, struct spawner **out, struct 
 
 pid_t spawner_pid(const struct spawner *s)
 {
-    return s->pid;
+    return helper_pid(s->process);
 }
 
 void spawner_set_gate(struct spawner *s, int fd, bool loopback, bool registry_loopback)
@@ -153,6 +166,17 @@ void spawner_set_gate(struct spawner *s, int fd, bool loopback, bool registry_lo
     fd_close(s->gate.fd);
     s->gate = (struct cage_gate){ fd, loopback, registry_loopback };
     send_gate(s);
+}
+
+void spawner_refuse(struct spawner *s, const char *why)
+{
+    mem_free(s->refusal);
+    s->refusal = mem_text(why);
+}
+
+bool spawner_refuses(const struct spawner *s)
+{
+    return s->refusal;
 }
 
 /* ---- what it tells ---- */
@@ -189,6 +213,7 @@ static void read_ready(struct spawner *s, const json_t *message)
         if (json_is_string(reason) && !l->why[0])
             (void)snprintf(l->why, sizeof l->why, "%s", json_string_value(reason));
     }
+    confined_from_json(json_object_get(message, "walls"), &s->walls);
     s->ready = true;
     s->restart_ms = RESTART_FIRST_MS;
 }
@@ -222,10 +247,23 @@ static void read_message(struct spawner *s)
         read_exit(s, message);
 }
 
-const struct spawner_limits *spawner_limits(struct spawner *s)
+static void hear_first_words(struct spawner *s)
 {
     if (!s->ready && s->fd >= 0 && wire_recv(s->fd, &s->in, true) > 0)
         read_message(s);
+}
+
+const struct confined *spawner_walls(struct spawner *s)
+{
+    hear_first_words(s);
+    if (!s->ready)
+        confined_from_json(NULL, &s->walls);
+    return &s->walls;
+}
+
+const struct spawner_limits *spawner_limits(struct spawner *s)
+{
+    hear_first_words(s);
     if (!s->ready)
         (void)snprintf(s->limits.why, sizeof s->limits.why, "the spawner does not start");
     return &s->limits;
@@ -238,9 +276,11 @@ static void on_message(void *arg, uint32_t events);
 /* Tells the children that are lost now, not those that a callback starts meanwhile. */
 static void tell_lost(struct spawner *s)
 {
-    const struct child_exit how = { .signal = SIGKILL,
-                                    .step = "spawner",
-                                    .detail = "the process that builds boxes has ended" };
+    const struct child_exit how = {
+        .signal = SIGKILL,
+        .step = s->refusal ? "walls" : "spawner",
+        .detail = s->refusal ? s->refusal : "the process that builds boxes has ended",
+    };
     int64_t until = s->last_id;
 
     for (struct child *c = s->children; c;) {
@@ -273,21 +313,19 @@ static void on_restart(void *arg)
         return;
     }
     s->watch = loop_watch(s->loop, s->fd, EPOLLIN, on_message, s);
-    log_event(LOG_INFO, "spawner.restarted", F_INT("pid", s->pid));
+    log_event(LOG_INFO, "spawner.restarted", F_INT("pid", helper_pid(s->process)));
 }
 
 static void bury(struct spawner *s)
 {
-    int status = 0;
+    pid_t pid = helper_pid(s->process);
 
     watch_free(take(s->watch));
     fd_close(take_fd(&s->fd));
-    if (s->pid > 0)
-        (void)waitpid(s->pid, &status, 0);
-    log_event(LOG_ERROR, "spawner.died", F_INT("pid", s->pid),
+    int status = helper_wait(s->process);
+    log_event(LOG_ERROR, "spawner.died", F_INT("pid", pid),
               F_INT("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
               F_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
-    s->pid = 0;
     for (struct child *c = s->children; c; c = c->next)
         c->lost = true;
     if (s->ready) {
@@ -340,11 +378,9 @@ void spawner_free(struct spawner *s)
     timer_free(s->lost);
     fd_close(s->fd);
     fd_close(s->gate.fd);
-    if (s->pid > 0)
-        (void)waitpid(s->pid, NULL, 0);
-    mem_free(s->program);
-    mem_free(s->runner_dir);
-    mem_free(s->data_dir);
+    helper_free(s->process);
+    confined_done(&s->walls);
+    mem_free(s->refusal);
     mem_free(s);
 }
 
@@ -371,7 +407,7 @@ struct child *child_start(struct spawner *s, struct plan *plan, child_exit_fn fn
     assert(s->loop);
     *c = (struct child){ s, ++s->last_id, false, fn, arg, s->children };
     s->children = c;
-    if (s->pid == 0 || ask_start(s, c->id, plan) < 0) {
+    if (s->refusal || s->fd < 0 || ask_start(s, c->id, plan) < 0) {
         c->lost = true;
         if (!s->lost)
             s->lost = loop_timer(s->loop, RESTART_FIRST_MS, on_lost, s);

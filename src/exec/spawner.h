@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/loop.h"
+#include "exec/confine.h"
 #include "exec/plan.h"
 
 #include <stdbool.h>
@@ -26,10 +27,13 @@
 enum { SPAWNER_SANDBOX_UID = 60706, SPAWNER_SANDBOX_UIDS = 256 };
 
 struct spawner_options {
-    const char *program;    /* bound into every box; NULL: our own executable */
-    const char *runner_dir; /* the runner, with its node_modules; NULL: none is bound */
-    const char *data_dir;   /* what plans may bind lies below it */
-    uid_t sandbox_uid;      /* 0: SPAWNER_SANDBOX_UID */
+    const char *program;        /* bound into every box; NULL: our own executable */
+    const char *runner_dir;     /* the runner, with its node_modules; NULL: none is bound */
+    const char *data_dir;       /* what plans may bind lies below it */
+    const char *const *folders; /* in it, ended by NULL: all of it that plans may bind and the
+                                   process sees; they are made when missing. NULL: all of it */
+    bool host_network;          /* plans with PLAN_NET_HOST may come */
+    uid_t sandbox_uid;          /* 0: SPAWNER_SANDBOX_UID */
 };
 
 struct spawner;
@@ -67,12 +71,19 @@ pid_t spawner_pid(const struct spawner *s);
  * cannot be built. Boxes that exist stay with what they have. */
 void spawner_set_gate(struct spawner *s, int fd, bool loopback, bool registry_loopback);
 
+/* From now on no box is built, and each child ends at once, with the step "walls" and `why`. */
+void spawner_refuse(struct spawner *s, const char *why);
+bool spawner_refuses(const struct spawner *s);
+
 /* What this machine lets us limit by cgroup. Waits for the spawner's first words. */
 struct spawner_limits {
     bool memory, pids, cpu;
     char why[256]; /* what is in the way of the first that is missing; "" when none is */
 };
 const struct spawner_limits *spawner_limits(struct spawner *s);
+
+/* What stands around the process itself. Waits for its first words, too. */
+const struct confined *spawner_walls(struct spawner *s);
 
 /* Takes the plan. Never fails at once: a box that cannot be built is an exit with a step. The exit
  * is told once, when the box and all that ran in it are gone. */

@@ -55,7 +55,9 @@ static int setup(void **state)
     (void)snprintf(w->data_dir, sizeof w->data_dir, "/tmp/spawner-test-XXXXXX");
     assert_non_null(mkdtemp(w->data_dir));
     w->loop = loop_new(&clock_real);
-    const struct spawner_options options = { .program = "/usr/bin/true", .data_dir = w->data_dir };
+    const struct spawner_options options = { .program = "/usr/bin/true",
+                                             .data_dir = w->data_dir,
+                                             .host_network = true };
     if (spawner_start(&options, &w->spawner, &e) < 0)
         fail_msg("%s", e.msg);
     spawner_attach(w->spawner, w->loop);
@@ -271,6 +273,38 @@ static void a_loss_is_told_on_the_loop_that_comes_next(void **state)
     } while (r.step[0]);
     assert_ended(&r, true, 5);
     run_done(&r);
+}
+
+/* Each of them stays below what one process may have. With a control group the kernel ends one of
+ * them, which is waited for; without one the whole box goes. */
+static void processes_that_need_too_much_together_are_ended(void **state)
+{
+    struct run r;
+
+    run_script(&r, state, &plain,
+               "exec bash -c 'for i in 1 2 3 4 5 6 7 8; do"
+               " dd if=/dev/zero of=/dev/null bs=48M count=1000000 2>/dev/null & done; wait -n'");
+    assert_true(r.how.out_of_memory);
+    run_done(&r);
+}
+
+static void where_walls_are_not_enough_nothing_is_built(void **state)
+{
+    struct world *w = *state;
+    struct run r;
+
+    run_script(&r, state, &plain, "exit 5");
+    assert_ended(&r, true, 5);
+    run_done(&r);
+    assert_false(spawner_refuses(w->spawner));
+    spawner_refuse(w->spawner, "no cgroups");
+    assert_true(spawner_refuses(w->spawner));
+    for (int i = 0; i < 2; i++) {
+        run_script(&r, state, &plain, "exit 5");
+        assert_string_equal(r.step, "walls");
+        assert_string_equal(r.detail, "no cgroups");
+        run_done(&r);
+    }
 }
 
 static char group_name[64];
@@ -685,6 +719,8 @@ int main(int argc, char **argv)
         TEST(a_program_can_be_asked_to_end),
         TEST(a_freed_child_is_killed_and_not_heard_of_again),
         TEST(when_the_spawner_dies_so_do_the_boxes_and_a_new_one_comes),
+        TEST(processes_that_need_too_much_together_are_ended),
+        TEST(where_walls_are_not_enough_nothing_is_built),
         TEST(a_loss_is_told_on_the_loop_that_comes_next),
         TEST(when_the_spawner_ends_no_control_group_is_left),
         TEST(signals_for_the_group_do_not_end_the_spawner),

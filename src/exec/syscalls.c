@@ -8,6 +8,8 @@
  *
  * The filter is the second wall: the namespaces and the lack of any capability refuse most of this
  * already. It is there for the day on which the kernel gets one of these calls wrong.
+ *
+ * For our own processes the list is the same, and longer: docs/decisions/0007-walls-of-our-own.md.
  */
 #include "exec/syscalls.h"
 
@@ -16,10 +18,13 @@
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <linux/filter.h>
 #include <linux/netlink.h>
+#include <linux/seccomp.h>
 
 /* Since Linux 5.6; glibc 2.36 does not name it. */
 #ifndef CLONE_NEWTIME
@@ -27,8 +32,7 @@
 #endif
 
 static const char *const refused[] = {
-    /* other processes, and what they hold */
-    "ptrace",
+    /* other processes, and what they hold; ptrace is in refuse_by_name() */
     "process_vm_readv",
     "process_vm_writev",
     "process_madvise",
@@ -48,12 +52,7 @@ static const char *const refused[] = {
     "keyctl",
     "request_key",
     /* file systems */
-    "mount",
     "umount",
-    "umount2",
-    "pivot_root",
-    "move_mount",
-    "open_tree",
     "fsopen",
     "fsconfig",
     "fsmount",
@@ -91,7 +90,6 @@ static const char *const refused[] = {
     "vm86",
     "vm86old",
     "vhangup",
-    "sethostname",
     "setdomainname",
     "settimeofday",
     "stime",
@@ -108,6 +106,35 @@ static const char *const refused[] = {
     "set_mempolicy_home_node",
     /* another namespace */
     "setns",
+};
+
+/* Who builds boxes needs these. */
+static const char *const refused_but_to_builders[] = {
+    "mount", "umount2", "pivot_root", "move_mount", "open_tree", "sethostname",
+};
+
+/* New programs, other processes, and who we are. */
+static const char *const refused_to_our_own[] = {
+    "execve",
+    "execveat",
+    "fork",
+    "vfork",
+    "unshare",
+    "chroot",
+    "mknod",
+    "mknodat",
+    "tkill",
+    "personality",
+    "rt_sigqueueinfo",
+    "rt_tgsigqueueinfo",
+    "pidfd_send_signal",
+    "setuid",
+    "setgid",
+    "setreuid",
+    "setregid",
+    "setresuid",
+    "setresgid",
+    "setgroups",
 };
 
 /* Newer than the list of names in Debian 12's libseccomp, which would leave them allowed. New
@@ -153,13 +180,24 @@ static void refuse_when_both(struct filter *f, int err_no, int nr, struct scmp_a
     note(f, seccomp_rule_add_array(f->ctx, SCMP_ACT_ERRNO((unsigned)err_no), nr, 2, all));
 }
 
-static void refuse_by_name(struct filter *f)
+static void refuse_names(struct filter *f, const char *const *names, size_t n)
 {
-    for (size_t i = 0; i < n_items(refused); i++) {
-        int nr = seccomp_syscall_resolve_name(refused[i]);
+    for (size_t i = 0; i < n; i++) {
+        int nr = seccomp_syscall_resolve_name(names[i]);
         if (nr >= 0) /* else this architecture, or this libseccomp, has none of that name */
             refuse(f, EPERM, nr);
     }
+}
+
+static void refuse_by_name(struct filter *f, const struct syscalls_of *who)
+{
+    refuse_names(f, refused, n_items(refused));
+    if (!SYSCALLS_SANITIZED || (!who->own && !who->builder))
+        refuse(f, EPERM, SCMP_SYS(ptrace));
+    if (!who->builder)
+        refuse_names(f, refused_but_to_builders, n_items(refused_but_to_builders));
+    if (who->own)
+        refuse_names(f, refused_to_our_own, n_items(refused_to_our_own));
     for (size_t i = 0; i < n_items(refused_by_number); i++)
         refuse(f, EPERM, refused_by_number[i]);
 }
@@ -193,23 +231,47 @@ static void refuse_namespaces(struct filter *f, bool browser)
                 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWTIME, CLONE_NEWTIME));
 }
 
-static void refuse_sockets(struct filter *f)
+/* Threads are let through. A signal to oneself is how abort() ends. */
+static void refuse_processes(struct filter *f)
+{
+    scmp_datum_t self = (scmp_datum_t)getpid();
+
+    refuse(f, ENOSYS, SCMP_SYS(clone3)); /* as for boxes: the library falls back to clone */
+    if (!SYSCALLS_SANITIZED)
+        refuse_when(f, EPERM, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+    refuse_when(f, EPERM, SCMP_SYS(kill), SCMP_A0(SCMP_CMP_NE, self));
+    refuse_when(f, EPERM, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_NE, self));
+}
+
+static bool has_family(const struct syscalls_of *who, int family)
+{
+    bool known = false;
+
+    for (size_t i = 0; i < n_items(families); i++)
+        known |= family == families[i];
+    /* What a path leads to may be anything, a container's manager too. Pairs are another call. */
+    return known && !(who->own && family == AF_UNIX);
+}
+
+static void refuse_sockets(struct filter *f, const struct syscalls_of *who)
 {
     enum { ALL_FAMILIES = 64, TYPE_BITS = 0xf };
     static const int raw[] = { SOCK_RAW, SOCK_RDM, SOCK_PACKET };
 
     for (int family = 0; family < ALL_FAMILIES; family++) {
-        bool known = false;
-        for (size_t i = 0; i < n_items(families); i++)
-            known |= family == families[i];
-        if (!known)
+        if (!has_family(who, family))
             refuse_when(f, EAFNOSUPPORT, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, family));
     }
     refuse_when(f, EAFNOSUPPORT, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_GE, ALL_FAMILIES));
 
     /* Netlink lists interfaces; through its other protocols it reaches nf_tables and more. */
-    refuse_when_both(f, EPROTONOSUPPORT, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_NETLINK),
-                     SCMP_A2(SCMP_CMP_NE, NETLINK_ROUTE));
+    if (!who->builder)
+        refuse_when_both(f, EPROTONOSUPPORT, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_NETLINK),
+                         SCMP_A2(SCMP_CMP_NE, NETLINK_ROUTE));
+    if (who->own && !who->connects)
+        refuse(f, EPERM, SCMP_SYS(connect));
+    if (who->own && !who->listens)
+        refuse(f, EPERM, SCMP_SYS(listen));
 
     for (size_t i = 0; i < n_items(raw); i++) {
         refuse_when_both(f, EPERM, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET),
@@ -240,7 +302,7 @@ static int export_filter(struct filter *f, struct buf *out, struct err *e)
     return 0;
 }
 
-int syscalls_filter(bool browser, struct buf *out, struct err *e)
+int syscalls_filter(const struct syscalls_of *who, struct buf *out, struct err *e)
 {
     struct filter f = { .ctx = seccomp_init(SCMP_ACT_ALLOW) };
 
@@ -249,13 +311,27 @@ int syscalls_filter(bool browser, struct buf *out, struct err *e)
     /* A program of 32 bits would see other numbers for these calls: it does not run here. */
     note(&f, seccomp_attr_set(f.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));
     note(&f, seccomp_attr_set(f.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2));
-    refuse_by_name(&f);
-    refuse_namespaces(&f, browser);
-    refuse_sockets(&f);
+    refuse_by_name(&f, who);
+    if (who->own)
+        refuse_processes(&f);
+    else if (!who->builder)
+        refuse_namespaces(&f, who->browser);
+    refuse_sockets(&f, who);
     refuse_terminals(&f);
 
     int result = f.err_no ? err_set_errno(e, ERR_INTERNAL, f.err_no, "make the system call filter")
                           : export_filter(&f, out, e);
     seccomp_release(f.ctx);
     return result;
+}
+
+int syscalls_apply(const struct buf *filter, struct err *e)
+{
+    struct sock_fprog program = { .len = (unsigned short)(filter->n / sizeof(struct sock_filter)),
+                                  .filter = (struct sock_filter *)(void *)filter->data };
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0)
+        return err_set_errno(e, ERR_INTERNAL, errno, "put on the system call filter");
+    return 0;
 }

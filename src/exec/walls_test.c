@@ -135,7 +135,7 @@ static _Noreturn void become_box(const struct ablation *a, const struct plan *p,
     char *const envp[] = { a->with_environment ? secret : NULL, NULL };
     int fds[BWRAP_FILES + 1];
 
-    if (syscalls_filter(p->limits.browser, &filter, &e) < 0)
+    if (syscalls_filter(&(struct syscalls_of){ .browser = p->limits.browser }, &filter, &e) < 0)
         _exit(102);
     buf_text(&box, "#!/bin/sh\n");
     bwrap_call(p, &from, &filter, &box, FIRST_FILE, &call);

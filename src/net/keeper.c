@@ -206,6 +206,7 @@ static void *keeper_main(void *arg)
 {
     struct keeper *k = arg;
 
+    (void)pthread_setname_np(pthread_self(), "http-keeper");
     loop_run(k->loop);
     while (k->lingerers)
         linger_end(k->lingerers);
@@ -226,7 +227,6 @@ int keeper_start(const struct clock *clock, msec_t least, struct keeper **out, s
         mem_free(k);
         return err_set_errno(e, ERR_INTERNAL, r, "start the thread that keeps connections");
     }
-    (void)pthread_setname_np(k->thread, "http-keeper");
     *out = k;
     return 0;
 }

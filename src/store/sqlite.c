@@ -103,8 +103,11 @@ int db_open(const struct env *env, const char *path, bool read_only, struct db *
                             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                             "PRAGMA secure_delete = ON;",
                             e) < 0) ||
-        exec(db, "PRAGMA foreign_keys = ON; PRAGMA cache_size = -8192; PRAGMA mmap_size = 0;", e) <
-            0) {
+        exec(db,
+             "PRAGMA foreign_keys = ON; PRAGMA cache_size = -8192; PRAGMA mmap_size = 0;"
+             /* Rows do not go to /var/tmp, where the server may not write either. */
+             "PRAGMA temp_store = MEMORY;",
+             e) < 0) {
         db_close(db);
         return -1;
     }

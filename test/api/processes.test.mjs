@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The server's own processes: confined as the server says, and back when they die. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test, { after } from "node:test";
+import { oneWorkflow } from "../support/artifact.mjs";
+import { Server } from "../support/server.mjs";
+import { Tenant } from "../support/tenant.mjs";
+
+const server = await Server.start();
+after(() => server.stop());
+
+const read = (pid, file) => readFileSync(`/proc/${pid}/${file}`, "utf8");
+const nameOf = (pid) => read(pid, "cmdline").split("\0")[0];
+const childrenOf = (pid) => read(pid, `task/${pid}/children`).trim().split(" ").filter(Boolean);
+
+/** The process of that name, below one that starts it when it has died. */
+function helper(name) {
+    const found = childrenOf(server.pid)
+        .filter((pid) => nameOf(pid) === "impresario-start")
+        .flatMap(childrenOf)
+        .filter((pid) => nameOf(pid) === name);
+    assert.equal(found.length, 1, `${name} runs once`);
+    return Number(found[0]);
+}
+
+function assertConfined(pid) {
+    const status = read(pid, "status");
+    assert.match(status, /^NoNewPrivs:\t1$/m);
+    assert.match(status, /^Seccomp:\t2$/m);
+    /* Of root's rights at most those over files, of users and groups, and to mount and to kill. */
+    const rights = BigInt(`0x${/^CapBnd:\t(\w+)$/m.exec(status)[1]}`);
+    const uid = Number(/^Uid:\t(\d+)/m.exec(status)[1]);
+    for (const never of [12, 16, 17, 19, 22]) /* net_admin, modules, raw I/O, ptrace, boot */
+        assert.ok(uid !== 0 || !(rights & (1n << BigInt(never))), `right ${never}`);
+}
+
+test("the server and each of its helpers are confined, and readyz says so", async () => {
+    const { layers } = await (await fetch(`${server.url}/readyz`)).json();
+    for (const [name, pid] of [
+        ["server", server.pid],
+        ["spawner", helper("impresario-spawn")],
+        ["egress", helper("impresario-egress")],
+    ]) {
+        assertConfined(pid);
+        assert.equal(layers[`${name}-system-calls`], true, name);
+        assert.equal(typeof layers[`${name}-files`], "boolean", name);
+    }
+    assert.equal(layers["spawner-network"], true);
+});
+
+test("a helper that dies comes back though the server runs no program, and jobs run", async () => {
+    const t = await Tenant.make("processes", server);
+    await t.deploy(oneWorkflow("before", "return 1;"));
+    for (const [name, event] of [
+        ["impresario-spawn", "spawner.restarted"],
+        ["impresario-egress", "egress.restarted"],
+    ]) {
+        const old = helper(name);
+        process.kill(old, "SIGKILL");
+        await server.says(new RegExp(event.replace(".", "\\.")));
+        assert.notEqual(helper(name), old);
+    }
+    assert.equal(await t.result("before"), 1);
+    await t.deploy(oneWorkflow("after", "return 2;"));
+    assert.equal(await t.result("after"), 2);
+    assertConfined(helper("impresario-spawn"));
+});
