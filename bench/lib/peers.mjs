@@ -17,9 +17,7 @@ export async function startOrpc(bench, on, seed, under = []) {
     writeFileSync(file, JSON.stringify(seed));
     const program = on === "bun" ? BUN : NODE;
     const [command, ...args] = [...under, program, join(PEERS, "orpc", `${on}.mjs`), data, file];
-    // Node sets up io_uring for its event loop, not for files; without it a trace has nothing to doubt.
-    const seen = under.length ? { UV_USE_IO_URING: "0" } : {};
-    const env = { NODE_ENV: "production", UV_THREADPOOL_SIZE: "16", ...seen };
+    const env = { NODE_ENV: "production", UV_THREADPOOL_SIZE: "16" };
     const child = await Child.start(command, args, { ready: /^listening on (http:\/\/\S+)$/, env });
     return Object.assign(child, { url: child.said[1], data });
 }
