@@ -27,10 +27,11 @@ export function number(value) {
     return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** How often as good as the peer: above 1 is better. */
+/** How often as good as the peer: above 1 is better. null where there is no peer, or no such number. */
 export function ratioOf({ better, ours, peer }) {
     if (!peer) return null;
-    return better === "more" ? ours.median / peer.median : peer.median / ours.median;
+    const ratio = better === "more" ? ours.median / peer.median : peer.median / ours.median;
+    return Number.isFinite(ratio) ? ratio : null;
 }
 
 const fraction = (times) => (times < 1 ? `1/${Math.round(1 / times)}` : `${times} x`);
