@@ -34,12 +34,17 @@ export function ratioOf({ better, ours, peer }) {
     return Number.isFinite(ratio) ? ratio : null;
 }
 
-const fraction = (times) => (times < 1 ? `1/${Math.round(1 / times)}` : `${times} x`);
+/** ">= 8 x", ">= 1/3", "within 1.5 x". */
+function often(times) {
+    if (times >= 1) return `>= ${times} x`;
+    const share = Number((1 / times).toFixed(3));
+    return Number.isInteger(share) ? `>= 1/${share}` : `within ${share} x`;
+}
 
 export function targetText({ target = {}, unit }) {
     const { times, atMost, atLeast } = target;
     const parts = [
-        times !== undefined && `>= ${fraction(times)}`,
+        times !== undefined && often(times),
         atMost !== undefined && `<= ${number(atMost)} ${unit}`,
         atLeast !== undefined && `>= ${number(atLeast)} ${unit}`,
     ];
