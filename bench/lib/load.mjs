@@ -5,12 +5,16 @@ import { writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { fileURLToPath } from "node:url";
 import { run } from "./children.mjs";
+import { processorMs } from "./processes.mjs";
 
 const SCRIPT = fileURLToPath(new URL("load.lua", import.meta.url));
 
 /** Writes the file of requests that wrk plays. @param {{path: string, key: string, body: any}[]} requests */
 export function requestFile(path, requests) {
-    writeFileSync(path, requests.map(({ path, key, body }) => `${path}\t${key}\t${JSON.stringify(body)}\n`).join(""));
+    writeFileSync(
+        path,
+        requests.map(({ path, key, body }) => `${path}\t${key}\t${JSON.stringify(body)}\n`).join(""),
+    );
     return path;
 }
 
@@ -19,12 +23,30 @@ export function requestFile(path, requests) {
  * server that refuses is fast.
  */
 export async function pressure(url, file, { connections = 64, seconds }) {
-    const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "10s", "-s", SCRIPT, url, "--", file];
+    const args = [
+        "-t1",
+        `-c${connections}`,
+        `-d${seconds}s`,
+        "--timeout",
+        "10s",
+        "-s",
+        SCRIPT,
+        url,
+        "--",
+        file,
+    ];
     const out = await run("wrk", args);
     const result = JSON.parse(out.trim().split("\n").at(-1));
     assert.equal(result.failed, 0, `${url}: ${result.failed} of ${result.requests} requests failed\n${out}`);
     assert.ok(result.requests > 0, `${url} answered nothing\n${out}`);
-    return { rate: (result.requests * 1e6) / result.us, p50: result.p50_us / 1000, p99: result.p99_us / 1000 };
+    return { requests: result.requests, rate: (result.requests * 1e6) / result.us };
+}
+
+/** The same on a server of which one process does the work: also what a request costs it, in microseconds. */
+export async function costedPressure(server, file, options) {
+    const before = processorMs(server.pid);
+    const { requests, rate } = await pressure(server.url, file, options);
+    return { rate, cost: ((processorMs(server.pid) - before) * 1000) / requests };
 }
 
 /** One request over the agent's connection. @returns {Promise<any>} what stands under `json` */
@@ -42,6 +64,20 @@ export function ask(url, path, key, body, agent) {
             );
         });
         sent.on("error", reject).end(data);
+    });
+}
+
+/** A page, over a connection that ends with it and so wakes nobody later. @returns {Promise<string>} */
+export function get(url) {
+    return new Promise((resolve, reject) => {
+        const options = { agent: false, headers: { connection: "close" } };
+        request(url, options, (answer) => {
+            let text = "";
+            answer.setEncoding("utf8").on("data", (piece) => (text += piece));
+            answer.on("end", () => resolve(text));
+        })
+            .on("error", reject)
+            .end();
     });
 }
 

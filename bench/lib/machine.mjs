@@ -9,7 +9,10 @@ import { BINARY } from "./server.mjs";
 function said(command, args, pattern = /(\S+)\s*$/) {
     try {
         const options = { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] };
-        return pattern.exec(execFileSync("sh", ["-c", '"$0" "$@" 2>&1 || :', command, ...args], options))?.[1] ?? "?";
+        return (
+            pattern.exec(execFileSync("sh", ["-c", '"$0" "$@" 2>&1 || :', command, ...args], options))?.[1] ??
+            "?"
+        );
     } catch {
         return "absent";
     }
@@ -39,7 +42,10 @@ export function machine(scratch) {
             postgresql: said("sh", ["-c", "/usr/lib/postgresql/*/bin/postgres --version"], /\) (\S+)/),
             chromium: said("chromium", ["--version"], /Chromium (\S+)/),
             ...Object.fromEntries(
-                ["@orpc/server", "better-sqlite3", "pg-boss", "graphile-worker"].map((name) => [name, versionOf(name)]),
+                ["@orpc/server", "better-sqlite3", "pg-boss", "graphile-worker"].map((name) => [
+                    name,
+                    versionOf(name),
+                ]),
             ),
         },
     };

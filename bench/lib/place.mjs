@@ -10,7 +10,9 @@ const RAMFS = 0x858458f6;
 export function scratch(above) {
     const { type } = statfsSync(above);
     if (type === TMPFS || type === RAMFS)
-        throw new Error(`${above} is memory, where nothing is durable: name a folder on a disk with --scratch`);
+        throw new Error(
+            `${above} is memory, where nothing is durable: name a folder on a disk with --scratch`,
+        );
     const root = mkdtempSync(join(above, "impresario-bench-"));
     chmodSync(root, 0o755); // PostgreSQL runs as another user
     process.once("exit", () => rmSync(root, { recursive: true, force: true }));

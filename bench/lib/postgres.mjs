@@ -26,14 +26,19 @@ const SETTINGS = {
 /** @returns {Promise<Child & {sockets: string}>} with a database "bench" of a user "bench" */
 export async function startPostgres(bench) {
     const folder = bench.scratch.folder("postgres");
-    const version = readdirSync(BINARIES).sort((a, b) => a - b).at(-1);
+    const version = readdirSync(BINARIES)
+        .sort((a, b) => a - b)
+        .at(-1);
     const program = (name) => join(BINARIES, version, "bin", name);
     const as = owner();
     const data = join(folder, "data");
     mkdirSync(data, { mode: 0o700 });
     if (as.uid) for (const path of [folder, data]) chownSync(path, as.uid, as.gid);
 
-    await run(program("initdb"), ["-D", data, "-U", "bench", "-A", "trust", "-E", "UTF8"], { ...as, cwd: folder });
+    await run(program("initdb"), ["-D", data, "-U", "bench", "-A", "trust", "-E", "UTF8"], {
+        ...as,
+        cwd: folder,
+    });
     const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
     const child = await Child.start(program("postgres"), ["-D", data, "-k", folder, ...settings], {
         ...as,
@@ -42,7 +47,11 @@ export async function startPostgres(bench) {
         signal: "SIGINT", // "fast": it ends its sessions
     });
     await run(program("createdb"), ["-h", folder, "-U", "bench", "bench"], { ...as, cwd: folder });
-    const ask = (sql) => run(program("psql"), ["-h", folder, "-U", "bench", "-At", "-c", sql, "bench"], { ...as, cwd: folder });
+    const ask = (sql) =>
+        run(program("psql"), ["-h", folder, "-U", "bench", "-At", "-c", sql, "bench"], {
+            ...as,
+            cwd: folder,
+        });
     for (const name of ["fsync", "synchronous_commit"])
         if ((await ask(`SHOW ${name}`)).trim() !== "on") throw new Error(`PostgreSQL runs without ${name}`);
     return Object.assign(child, { sockets: folder });

@@ -9,8 +9,20 @@ function field(pid, name) {
 
 const MIB = 1024;
 export const residentMib = (pid) => field(pid, "VmRSS") / MIB;
+export const residentMb = (pid) => (field(pid, "VmRSS") * 1024) / 1e6;
 /** The most that it ever held. */
 export const peakMib = (pid) => field(pid, "VmHWM") / MIB;
+
+/** Milliseconds that all its threads had a processor. The kernel counts in hundredths of a second. */
+export function processorMs(pid) {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const [user, system] = text
+        .slice(text.lastIndexOf(")") + 2)
+        .split(" ")
+        .slice(11, 13)
+        .map(Number);
+    return (user + system) * 10;
+}
 
 /** The process and those of its children that are named. */
 export function withChildren(pid, names) {

@@ -10,12 +10,27 @@ import { dirname } from "node:path";
 
 const CALLS = [
     ..."openat,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir".split(","),
-    ..."write,pwrite64,writev,pwritev,pwritev2,ftruncate,fallocate,copy_file_range,sendfile,splice".split(","),
+    ..."write,pwrite64,writev,pwritev,pwritev2,ftruncate,fallocate,copy_file_range,sendfile,splice".split(
+        ",",
+    ),
     ..."fsync,fdatasync,syncfs,sync,sendto,sendmsg".split(","),
 ];
 
 /** The command that becomes another one, and writes what that asks of the kernel to the file. */
-export const watched = (file) => ["strace", "-D", "-f", "--seccomp-bpf", "-qq", "-y", "-s", "32", "-e", `trace=${CALLS.join(",")}`, "-o", file];
+export const watched = (file) => [
+    "strace",
+    "-D",
+    "-f",
+    "--seccomp-bpf",
+    "-qq",
+    "-y",
+    "-s",
+    "32",
+    "-e",
+    `trace=${CALLS.join(",")}`,
+    "-o",
+    file,
+];
 
 /**
  * The calls of a trace: in the order in which they began for what goes out, in that in which they were over for
@@ -41,12 +56,16 @@ function* calls(text) {
 }
 
 const isAnswer = (name, args) =>
-    /^(write|writev|sendto|sendmsg)$/.test(name) && /^\d+<(socket|TCP)/.test(args) && args.includes('"HTTP/1.1 200');
+    /^(write|writev|sendto|sendmsg)$/.test(name) &&
+    /^\d+<(socket|TCP)/.test(args) &&
+    args.includes('"HTTP/1.1 200');
 const quoted = (args) => [...args.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, path]) => path);
 /** The paths that a call names, with what it names them relative to. */
 function paths(args) {
     const at = [...args.matchAll(/(?:AT_FDCWD|\d+)<([^>]*)>, (?:"((?:[^"\\]|\\.)*)")/g)];
-    const found = at.length ? at.map(([, folder, path]) => (path.startsWith("/") ? path : `${folder}/${path}`)) : quoted(args);
+    const found = at.length
+        ? at.map(([, folder, path]) => (path.startsWith("/") ? path : `${folder}/${path}`))
+        : quoted(args);
     return found;
 }
 const fileOf = (args) => /^\d+<([^>]*)>/.exec(args)?.[1] ?? "";
@@ -73,7 +92,8 @@ export function judge(text, data, { least = () => 1, skip = 1 } = {}) {
             if (++answers > skip) {
                 const open = [...unsynced].filter((path) => !(logged && path.endsWith(".db")));
                 for (const path of open) broken.push(`answer ${answers} left ${path} unsynced`);
-                for (const path of unnamed) broken.push(`answer ${answers} left the name of ${path} unsynced`);
+                for (const path of unnamed)
+                    broken.push(`answer ${answers} left the name of ${path} unsynced`);
                 if (written < least(answers))
                     broken.push(`answer ${answers} left with ${written} of ${least(answers)} bytes written`);
             }

@@ -21,6 +21,8 @@ const ROUNDED = [
     [1, 2],
     [0, 3],
 ];
+
+/** Three digits that count, as people read them. */
 export function number(value) {
     if (value === 0) return "0";
     const [, digits] = ROUNDED.find(([least]) => Math.abs(value) >= least);
@@ -81,6 +83,7 @@ export function result(row, note) {
         peer_name: peerName ?? null,
         ratio: ratioOf(row),
         target: targetText(row),
+        wanted: row.target ?? null,
         met: isMet(row),
         note: note ?? null,
     };
@@ -113,5 +116,7 @@ export function table(rows) {
         r.target ?? "-",
         verdict(r),
     ]);
-    return [head, head.map(() => "---"), ...body].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+    return [head, head.map(() => "---"), ...body]
+        .map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`)
+        .join("\n");
 }

@@ -4,9 +4,11 @@ import { createHash } from "node:crypto";
 import { cpSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Child, run } from "./children.mjs";
+import { get } from "./load.mjs";
 
 export const BINARY =
     process.env.IMPRESARIO_BINARY ?? fileURLToPath(new URL("../../build/impresario", import.meta.url));
+const WARM_MS = 60_000;
 export const NODE = process.execPath;
 
 /** Uploads are kept and nothing is built: what is measured then is the upload alone, as with the peers. */
@@ -24,14 +26,36 @@ const proven = digest();
  */
 export async function startServer(data, args = [], under = [], env = {}) {
     if (digest() !== proven) throw new Error(`${BINARY} was changed while the bench ran: start again`);
-    const [command, ...rest] = [...under, BINARY, "serve", "--data", data, "--listen", "127.0.0.1:0", ...args];
+    const [command, ...rest] = [
+        ...under,
+        BINARY,
+        "serve",
+        "--data",
+        data,
+        "--listen",
+        "127.0.0.1:0",
+        ...args,
+    ];
     const child = await Child.start(command, rest, { ready: /^listening on (http:\/\/\S+)$/, env });
     return Object.assign(child, { url: child.said[1], data });
 }
 
+/** Until a browser waits for the next job. */
+export async function warm(server) {
+    const until = performance.now() + WARM_MS;
+    for (;;) {
+        const { warm: slots } = JSON.parse(await get(`${server.url}/readyz`));
+        if (slots > 0) return;
+        if (performance.now() > until) throw new Error("no slot became warm");
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+}
+
 /** A new key of a tenant, which is made when it is new. */
 export async function newKey(data, tenant = "bench") {
-    return (await run(BINARY, ["key", "create", "--data", data, "--tenant", tenant, "--label", "bench"])).trim();
+    return (
+        await run(BINARY, ["key", "create", "--data", data, "--tenant", tenant, "--label", "bench"])
+    ).trim();
 }
 
 /** A data folder with tenants and a key each, to be copied: starting from the same costs a copy. */

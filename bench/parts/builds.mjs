@@ -32,8 +32,12 @@ const module = (mark) =>
 
 async function script(folder, files) {
     for (const [path, content] of Object.entries(files)) writeFileSync(join(folder, path), content);
-    await runCommand(NODE, [NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"], { cwd: folder });
-    await runCommand(NODE, ["-e", 'import("./index.js").then((m) => { if (!m.only) process.exit(1); })'], { cwd: folder });
+    await runCommand(NODE, [NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"], {
+        cwd: folder,
+    });
+    await runCommand(NODE, ["-e", 'import("./index.js").then((m) => { if (!m.only) process.exit(1); })'], {
+        cwd: folder,
+    });
 }
 
 /** The package with its lockfile, made once; npm's cache is warm then. */

@@ -44,7 +44,8 @@ export async function run(bench) {
     };
     for (const [name, start] of Object.entries(servers)) {
         const broken = await observe(bench, made.keys[0], start);
-        if (broken.length) throw new Error(`${name} answered 200 before it was on disk:\n${broken.join("\n")}`);
+        if (broken.length)
+            throw new Error(`${name} answered 200 before it was on disk:\n${broken.join("\n")}`);
         bench.say(`${name}: ${CREATES} creates, each on disk when its answer left`);
     }
 }

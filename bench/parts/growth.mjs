@@ -25,7 +25,9 @@ function read(url, path, key, input) {
             let n = 0;
             answer.on("data", (piece) => (n += piece.length));
             answer.on("end", () =>
-                answer.statusCode === 200 ? resolve(n) : reject(new Error(`${path} answered ${answer.statusCode}`)),
+                answer.statusCode === 200
+                    ? resolve(n)
+                    : reject(new Error(`${path} answered ${answer.statusCode}`)),
             );
         });
         sent.on("error", reject).end(JSON.stringify({ json: input }));

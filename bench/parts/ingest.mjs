@@ -9,7 +9,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { run as runCommand } from "../lib/children.mjs";
 import { uploadOfSize } from "../lib/bundles.mjs";
-import { ask, kept, pressure, requestFile } from "../lib/load.mjs";
+import { ask, costedPressure, kept, requestFile } from "../lib/load.mjs";
 import { startOrpc } from "../lib/peers.mjs";
 import { peakMib, residentMib } from "../lib/processes.mjs";
 import { NO_BUILDS, NO_SLOTS, startServer, template } from "../lib/server.mjs";
@@ -50,12 +50,37 @@ async function small(bench, made) {
         made.keys.map((key) => ({ path: CREATE, key, body })),
     );
     const seconds = bench.seconds(5, 3);
-    const use = async (server) => (await pressure(server.url, file, { seconds })).rate;
+    const costs = { ours: [], node: [], bun: [] };
+    const use = async (server, name) => {
+        const { rate, cost } = await costedPressure(server, file, { seconds });
+        costs[name].push(cost);
+        return rate;
+    };
     const found = await inTurn(fresh(bench, made, use), bench.rounds, bench.progress);
-    const row = { what: "deployments/create, 4 KB source, 64 connections", unit: "requests/s", better: "more" };
+    const row = {
+        what: "deployments/create, 4 KB source, 64 connections",
+        unit: "requests/s",
+        better: "more",
+    };
 
-    bench.row({ ...row, id: "create-small/node", ours: found.ours, peer: found.node, peerName: "oRPC on Node", target: { times: 5 } });
+    bench.row({
+        ...row,
+        id: "create-small/node",
+        ours: found.ours,
+        peer: found.node,
+        peerName: "oRPC on Node",
+        target: { times: 5 },
+    });
     bench.row({ ...row, id: "create-small/bun", ours: found.ours, peer: found.bun, peerName: "oRPC on Bun" });
+    bench.row({
+        id: "create-small/cost",
+        what: "deployments/create, 4 KB source: processor time a request",
+        unit: "us",
+        better: "less",
+        ours: figure(costs.ours),
+        peer: figure(costs.node),
+        peerName: "oRPC on Node",
+    });
 }
 
 async function large(bench, made) {
@@ -65,7 +90,9 @@ async function large(bench, made) {
         const agent = kept(AT_ONCE);
         const idle = residentMib(server.pid);
         const from = performance.now();
-        await Promise.all(made.keys.slice(0, AT_ONCE).map((key) => ask(server.url, CREATE, key, body, agent)));
+        await Promise.all(
+            made.keys.slice(0, AT_ONCE).map((key) => ask(server.url, CREATE, key, body, agent)),
+        );
         const seconds = (performance.now() - from) / 1000;
         memory[name].push(peakMib(server.pid) - idle);
         agent.destroy();
@@ -102,7 +129,8 @@ async function pipeline(bench, made) {
     const folder = bench.scratch.folder("pipeline");
     const noise = join(folder, "noise");
     await mkdir(noise);
-    for (let i = 0; i < 32; i++) await runCommand("dd", ["if=/dev/urandom", `of=${noise}/${i}`, "bs=1M", "count=1", "status=none"]);
+    for (let i = 0; i < 32; i++)
+        await runCommand("dd", ["if=/dev/urandom", `of=${noise}/${i}`, "bs=1M", "count=1", "status=none"]);
     await runCommand("tar", ["czf", join(folder, "noise.tgz"), "-C", noise, "."]);
     const text = (await runCommand("base64", ["-w0", join(folder, "noise.tgz")])).trim();
     writeFileSync(join(folder, "text"), text);
@@ -120,7 +148,15 @@ async function pipeline(bench, made) {
             ours: () => timed(() => ask(server.url, CREATE, made.keys[0], body, agent)),
             shell: () => {
                 const to = join(folder, `unpacked-${n++}`);
-                return timed(() => runCommand("sh", ["-c", `mkdir "$1" && base64 -d <"$2" | tar xz -C "$1"`, "sh", to, join(folder, "text")]));
+                return timed(() =>
+                    runCommand("sh", [
+                        "-c",
+                        `mkdir "$1" && base64 -d <"$2" | tar xz -C "$1"`,
+                        "sh",
+                        to,
+                        join(folder, "text"),
+                    ]),
+                );
             },
         },
         bench.rounds,

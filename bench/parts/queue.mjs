@@ -37,7 +37,12 @@ export async function run(bench) {
     await postgres.end();
     const names = { boss: "pg-boss", graphile: "graphile-worker" };
     const [better, other] = Object.keys(names).sort((a, b) => found[b].median - found[a].median);
-    const row = { what: "the queue alone: enqueue, claim, settle", unit: "jobs/s", better: "more", ours: found.ours };
+    const row = {
+        what: "the queue alone: enqueue, claim, settle",
+        unit: "jobs/s",
+        better: "more",
+        ours: found.ours,
+    };
     bench.row({
         ...row,
         id: "queue/better",

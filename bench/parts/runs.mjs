@@ -9,23 +9,16 @@ import { fileURLToPath } from "node:url";
 import { packageOf, upload, workflowModule } from "../lib/bundles.mjs";
 import { run as runCommand } from "../lib/children.mjs";
 import { ask, kept } from "../lib/load.mjs";
-import { NODE, startServer, template } from "../lib/server.mjs";
+import { NODE, startServer, template, warm } from "../lib/server.mjs";
 import { inTurn } from "../lib/turns.mjs";
 
 const SCRIPT = fileURLToPath(new URL("../peers/playwright.mjs", import.meta.url));
-const WARM_MS = 30_000;
 
 export const title = "Runs";
 
-/** Until a browser waits, and has come to rest. */
-async function warm(server) {
-    const until = performance.now() + WARM_MS;
-    for (;;) {
-        const { warm: slots } = await (await fetch(`${server.url}/readyz`)).json();
-        if (slots > 0) break;
-        assert.ok(performance.now() < until, "no slot became warm");
-        await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+/** A browser waits, and what started it has come to rest. */
+async function warmAndStill(server) {
+    await warm(server);
     await new Promise((resolve) => setTimeout(resolve, 500));
 }
 
@@ -40,7 +33,7 @@ export async function run(bench) {
     assert.equal(deployed.status, "ready", deployed.build_error);
 
     async function job() {
-        await warm(server);
+        await warmAndStill(server);
         const from = performance.now();
         const { job_id } = await call("jobs/create", { workflow: "titled" });
         let state;
@@ -52,7 +45,7 @@ export async function run(bench) {
     }
 
     async function script() {
-        await warm(server); // nothing else is being started meanwhile
+        await warmAndStill(server); // nothing else is being started meanwhile
         const from = performance.now();
         await runCommand(NODE, [SCRIPT, "/usr/bin/chromium"]);
         return performance.now() - from;

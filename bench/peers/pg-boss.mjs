@@ -11,7 +11,14 @@ const QUEUE = "nothing";
 const FETCHERS = 2;
 const BATCH = 100;
 
-const boss = new PgBoss({ host, user: "bench", database: "bench", max: 32, supervise: false, schedule: false });
+const boss = new PgBoss({
+    host,
+    user: "bench",
+    database: "bench",
+    max: 32,
+    supervise: false,
+    schedule: false,
+});
 boss.on("error", (error) => {
     throw error;
 });
@@ -31,7 +38,11 @@ async function fetcher() {
     while (settled < jobs) {
         const batch = await boss.fetch(QUEUE, { batchSize: BATCH });
         if (batch.length === 0) continue;
-        await boss.complete(QUEUE, batch.map(({ id }) => id), {});
+        await boss.complete(
+            QUEUE,
+            batch.map(({ id }) => id),
+            {},
+        );
         settled += batch.length;
     }
 }

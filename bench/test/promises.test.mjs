@@ -35,7 +35,10 @@ test("an answer before its sync, a sync before the last write and a name that is
     assert.match(broken(write).join(), /s\.db-wal unsynced/);
     assert.match(broken(sync, write).join(), /s\.db-wal unsynced/);
     assert.match(broken(write, "fdatasync(4</d/s.db-wal> <unfinished ...>").join(), /s\.db-wal unsynced/);
-    assert.match(broken(write, sync, 'rename("/d/temp/1", "/d/blobs/1") = 0').join(), /name of \/d\/blobs\/1/);
+    assert.match(
+        broken(write, sync, 'rename("/d/temp/1", "/d/blobs/1") = 0').join(),
+        /name of \/d\/blobs\/1/,
+    );
     assert.match(broken(write, "fdatasync(4</d/s.db-wal>) = -1 EIO (Input/output error)").join(), /unsynced/);
     assert.match(broken().join(), /0 of 1 bytes/);
 });
@@ -53,7 +56,8 @@ test("the product's server passes, one that syncs nothing or not at each commit 
     const library = join(bench.scratch.folder("weaker"), "weaker.so");
     const source = fileURLToPath(new URL("weaker.c", import.meta.url));
     execFileSync("cc", ["-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library, source, "-ldl"]);
-    const seen = (weaker) => observe(bench, made.keys[0], ours(made, { LD_PRELOAD: library, WEAKER: weaker }));
+    const seen = (weaker) =>
+        observe(bench, made.keys[0], ours(made, { LD_PRELOAD: library, WEAKER: weaker }));
 
     assert.deepEqual(await seen("no"), []);
     assert.match((await seen("fsync")).join("\n"), /unsynced/);
