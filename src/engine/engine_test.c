@@ -452,12 +452,43 @@ static void pass(struct yard *y, msec_t time)
     }
 }
 
+/* A deployment that waits, and a builder that nobody has woken. */
+static void yard_open(struct yard *y, char *dir, struct kept *disk)
+{
+    scoped(err_clear) struct err e = { 0 };
+
+    clock_fake_init(&y->clock, 1700000000000);
+    y->env = (struct env){ &y->clock.clock, &rng_real, &disk_real };
+    assert_non_null(mkdtemp(dir));
+    y->settings.data = dir;
+    assert_int_equal(store_open(&y->env, dir, &disk->store, &e), 0);
+    assert_int_equal(blobs_open(&y->env, dir, &y->blobs, &e), 0);
+    y->engine = (struct engine){
+        .with = { .settings = &y->settings, .store = disk->store, .blobs = y->blobs },
+        .settings = &y->settings,
+        .store = disk->store,
+        .loop = loop_new(&y->clock.clock),
+        .epoch = 1,
+        .lock = PTHREAD_MUTEX_INITIALIZER
+    };
+    assert_int_equal(store_write(disk->store, make_deployment, y, &e), 0);
+    y->engine.builder = builder_new(&y->engine);
+}
+
+static void yard_close(struct yard *y, const char *dir, struct kept *disk)
+{
+    builder_free(y->engine.builder);
+    loop_free(y->engine.loop);
+    blobs_close(y->blobs);
+    store_close(disk->store);
+    assert_int_equal(tree_remove(dir), 0);
+}
+
 static void a_build_goes_on_when_the_store_does(void **state)
 {
     char dir[] = "/tmp/impresario-engine-XXXXXX";
     scoped(err_clear) struct err e = { 0 };
-    struct yard y = { .settings = { .data = dir,
-                                    .build_workers = 1,
+    struct yard y = { .settings = { .build_workers = 1,
                                     .build_seconds = 60,
                                     .build_memory_mib = 64,
                                     .unpacked_mib = 8,
@@ -466,21 +497,7 @@ static void a_build_goes_on_when_the_store_does(void **state)
     bool refused = true;
 
     (void)state;
-    clock_fake_init(&y.clock, 1700000000000);
-    y.env = (struct env){ &y.clock.clock, &rng_real, &disk_real };
-    assert_non_null(mkdtemp(dir));
-    assert_int_equal(store_open(&y.env, dir, &disk.store, &e), 0);
-    assert_int_equal(blobs_open(&y.env, dir, &y.blobs, &e), 0);
-    y.engine =
-        (struct engine){ .with = { .settings = &y.settings, .store = disk.store, .blobs = y.blobs },
-                         .settings = &y.settings,
-                         .store = disk.store,
-                         .loop = loop_new(&y.clock.clock),
-                         .epoch = 1,
-                         .lock = PTHREAD_MUTEX_INITIALIZER };
-    assert_int_equal(store_write(disk.store, make_deployment, &y, &e), 0);
-    y.engine.builder = builder_new(&y.engine);
-
+    yard_open(&y, dir, &disk);
     assert_int_equal(store_write(disk.store, refuse_updates, &refused, &e), 0);
     builder_wake(y.engine.builder);
     refused = false;
@@ -495,12 +512,22 @@ static void a_build_goes_on_when_the_store_does(void **state)
     pass(&y, 60 * 1000);
     assert_build_is(&y, "failed");
     assert_int_equal(y.engine.state.building, 0);
+    yard_close(&y, dir, &disk);
+}
 
-    builder_free(y.engine.builder);
-    loop_free(y.engine.loop);
-    blobs_close(y.blobs);
-    store_close(disk.store);
-    assert_int_equal(tree_remove(dir), 0);
+static void without_workers_a_build_waits(void **state)
+{
+    char dir[] = "/tmp/impresario-engine-XXXXXX";
+    struct yard y = { .settings = { .build_workers = 0 } };
+    struct kept disk = { 0 };
+
+    (void)state;
+    yard_open(&y, dir, &disk);
+    builder_wake(y.engine.builder);
+    pass(&y, 60 * 1000);
+    assert_build_is(&y, "building");
+    assert_int_equal(y.engine.state.building, 0);
+    yard_close(&y, dir, &disk);
 }
 
 /* ---- what discovery found ---- */
@@ -571,6 +598,7 @@ int main(void)
         cmocka_unit_test(without_descriptors_no_box_is_started),
         cmocka_unit_test(an_outcome_waits_for_room_on_the_disk),
         cmocka_unit_test(a_build_goes_on_when_the_store_does),
+        cmocka_unit_test(without_workers_a_build_waits),
         cmocka_unit_test(what_discovery_found_is_put_together_anew),
         cmocka_unit_test(what_discovery_found_wrong_is_named),
     };

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * From `jobs/create` to `completed`, as a client sees it, with a warm slot waiting; the workflow asks the page
+ * for its title. The peer is a script that does the same: Node, Playwright, a browser, one page. Both run on the
+ * same Node and the same Chromium.
+ */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { packageOf, upload, workflowModule } from "../lib/bundles.mjs";
+import { run as runCommand } from "../lib/children.mjs";
+import { ask, kept } from "../lib/load.mjs";
+import { NODE, startServer, template, warm } from "../lib/server.mjs";
+import { inTurn } from "../lib/turns.mjs";
+
+const SCRIPT = fileURLToPath(new URL("../peers/playwright.mjs", import.meta.url));
+
+export const title = "Runs";
+
+/** A browser waits, and what started it has come to rest. */
+async function warmAndStill(server) {
+    await warm(server);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+}
+
+export async function run(bench) {
+    const { keys, copy } = await template(bench);
+    const server = await startServer(copy());
+    const agent = kept();
+    const module = workflowModule("titled", { body: "return { title: await page.title() };" });
+    const call = (path, input) => ask(server.url, `/v1/${path}`, keys[0], input, agent);
+    const { deployment_id: id } = await call("deployments/create", upload(packageOf(module)));
+    const deployed = await call("deployments/sync", { id, wait_seconds: 60 });
+    assert.equal(deployed.status, "ready", deployed.build_error);
+
+    async function job() {
+        await warmAndStill(server);
+        const from = performance.now();
+        const { job_id } = await call("jobs/create", { workflow: "titled" });
+        let state;
+        do state = await call("jobs/get", { id: job_id, wait_seconds: 60 });
+        while (!["completed", "failed", "cancelled"].includes(state.status));
+        const took = performance.now() - from;
+        assert.equal(state.status, "completed", state.error);
+        return took;
+    }
+
+    async function script() {
+        await warmAndStill(server); // nothing else is being started meanwhile
+        const from = performance.now();
+        await runCommand(NODE, [SCRIPT, "/usr/bin/chromium"]);
+        return performance.now() - from;
+    }
+
+    await job();
+    const found = await inTurn({ ours: job, script }, bench.rounds * 2, bench.progress);
+    bench.row({
+        id: "job/warm",
+        what: "jobs/create -> completed, one page, a warm slot",
+        unit: "ms",
+        better: "less",
+        ours: found.ours,
+        peer: found.script,
+        peerName: "node + Playwright, cold",
+        target: { times: 8 },
+    });
+    agent.destroy();
+    await server.end();
+}
