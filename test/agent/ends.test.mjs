@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** How a build ends that does not succeed by itself: budgets, cancelling, a server killed in each state, no model at all. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -204,7 +204,9 @@ test("a sandbox that does not start is the server's fault: it is tried again, an
     const folder = mkdtempSync(join(tmpdir(), "impresario-runner-"));
     t.after(() => rmSync(folder, { recursive: true }));
     const runner = join(folder, "runner");
+    symlinkSync(RUNNER, runner); // the server looks at its walls when it starts, and needs it for that
     const s = await stage(t, "anthropic", { IMPRESARIO_RUNNER: runner, IMPRESARIO_WARM_SLOTS: "0" });
+    unlinkSync(runner);
     const it = await siteOf(t, "search");
     s.model.play(byConversation(it.turns));
     const id = await start(s.tenant, asked(it));
