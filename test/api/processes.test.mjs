@@ -10,18 +10,29 @@ import { Tenant } from "../support/tenant.mjs";
 const server = await Server.start();
 after(() => server.stop());
 
-const read = (pid, file) => readFileSync(`/proc/${pid}/${file}`, "utf8");
+/** Nothing when the process has just gone. */
+const read = (pid, file) => {
+    try {
+        return readFileSync(`/proc/${pid}/${file}`, "utf8");
+    } catch (error) {
+        if (error.code === "ENOENT" || error.code === "ESRCH") return "";
+        throw error;
+    }
+};
 const nameOf = (pid) => read(pid, "cmdline").split("\0")[0];
 const childrenOf = (pid) => read(pid, `task/${pid}/children`).trim().split(" ").filter(Boolean);
 
-/** The process of that name, below one that starts it when it has died. */
-function helper(name) {
-    const found = childrenOf(server.pid)
-        .filter((pid) => nameOf(pid) === "impresario-start")
-        .flatMap(childrenOf)
-        .filter((pid) => nameOf(pid) === name);
-    assert.equal(found.length, 1, `${name} runs once`);
-    return Number(found[0]);
+/** The process of that name, below one that starts it when it has died; it has its name a moment after it is there. */
+async function helper(name) {
+    for (;;) {
+        const found = childrenOf(server.pid)
+            .filter((pid) => nameOf(pid) === "impresario-start")
+            .flatMap(childrenOf)
+            .filter((pid) => nameOf(pid) === name);
+        assert.ok(found.length <= 1, `${name} runs once`);
+        if (found.length === 1) return Number(found[0]);
+        await new Promise((resolve) => setImmediate(resolve));
+    }
 }
 
 function assertConfined(pid) {
@@ -39,8 +50,8 @@ test("the server and each of its helpers are confined, and readyz says so", asyn
     const { layers } = await (await fetch(`${server.url}/readyz`)).json();
     for (const [name, pid] of [
         ["server", server.pid],
-        ["spawner", helper("impresario-spawn")],
-        ["egress", helper("impresario-egress")],
+        ["spawner", await helper("impresario-spawn")],
+        ["egress", await helper("impresario-egress")],
     ]) {
         assertConfined(pid);
         assert.equal(layers[`${name}-system-calls`], true, name);
@@ -56,13 +67,13 @@ test("a helper that dies comes back though the server runs no program, and jobs 
         ["impresario-spawn", "spawner.restarted"],
         ["impresario-egress", "egress.restarted"],
     ]) {
-        const old = helper(name);
+        const old = await helper(name);
         process.kill(old, "SIGKILL");
         await server.says(new RegExp(event.replace(".", "\\.")));
-        assert.notEqual(helper(name), old);
+        assert.notEqual(await helper(name), old);
     }
     assert.equal(await t.result("before"), 1);
     await t.deploy(oneWorkflow("after", "return 2;"));
     assert.equal(await t.result("after"), 2);
-    assertConfined(helper("impresario-spawn"));
+    assertConfined(await helper("impresario-spawn"));
 });
