@@ -288,8 +288,8 @@ static void look_for_runner(struct probing *p, const char *dir)
 
 static const char *const own_advices[CONFINE_WALLS] = {
     [CONFINE_FILES] =
-        "use a kernel with Landlock (5.19 or later, \"landlock\" among lsm=), and keep "
-        "the program out of the data directory",
+        ("use a kernel with Landlock (5.19 or later, \"landlock\" among lsm=), and keep "
+         "the program out of the data directory"),
     [CONFINE_NETWORK] = "--job-network cage, and allow user namespaces or run the server as root",
     [CONFINE_CALLS] = "use a kernel with CONFIG_SECCOMP_FILTER",
 };
