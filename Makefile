@@ -24,7 +24,7 @@ run: build ## Start the server, deploy examples/, run a workflow, leave the serv
 test: build ## Build and run every test
 	@tools/test $(BUILD)
 
-check: setup lint clang asan tsan ## Format, linters, clang, sanitizers
+check: setup lint clang asan tsan ## Format, linters, clang, every test under the sanitizers
 
 lint: build ## clang-format, clang-tidy, cppcheck, layers
 	@tools/lint $(BUILD)

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { actionLogOf, asked, siteOf } from "../support/ai.mjs";
+import { Site } from "../support/site.mjs";
 import { Tenant } from "../support/tenant.mjs";
 
 const t = await Tenant.make("ai-builds");
@@ -41,11 +42,17 @@ test("a build goes through its states, is listed until it is ready, and says all
     assert.ok(!left.some((one) => one.build_id === build_id), "what is ready is listed as a workflow");
 });
 
-test("a build that waits for its turn is pending, and listed as such", async () => {
-    const [first, second] = [await t.ok("workflows/build", body), await t.ok("workflows/build", body)];
+test("a build that waits for its turn is pending, and listed as such", async (c) => {
+    const site = await Site.open();
+    c.after(() => site.close());
+    const held = { ...body, initial_url: `${site.url}/hold/build`, action_log: [{ ...USELESS[0], action: "goto", url: `${site.url}/hold/build` }] };
+    const first = await t.ok("workflows/build", held);
+    await site.visit("/hold/build");
+    const second = await t.ok("workflows/build", body);
     const { in_progress_builds: builds } = await t.ok("workflows/list", {});
     const status = (id) => builds.find(({ build_id }) => build_id === id).status;
-    assert.equal(status(second.build_id), "pending");
+    assert.deepEqual([status(first.build_id), status(second.build_id)], ["agent_running", "pending"]);
+    await t.ok("workflows/cancelBuild", { build_id: first.build_id });
     for (const { build_id } of [first, second]) assert.equal((await follow(build_id)).status, "failed");
 });
 
