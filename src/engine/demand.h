@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How many jobs come at once, of late: as many slots are worth keeping warm. A job that comes while
- * the slot for its predecessor's successor still warms up finds none but those that waited already,
- * so what comes within the time of one start came at once.
+ * How many jobs came at once, of late: so many slots are worth keeping warm. Until the slot that
+ * replaces a taken one is ready, a job finds only those that waited already; so what comes within the
+ * time of one start came at once.
  */
 #ifndef ENGINE_DEMAND_H
 #define ENGINE_DEMAND_H

@@ -427,7 +427,6 @@ static bool place_one(struct dispatcher *d)
         return !full && admit(d);
     d->guest_turn = true;
     d->last = next.tenant;
-    demand_note(&d->demand, now(d));
 
     mem_free(d->warm_layer);
     d->warm_layer = mem_text(next.run.layer);
@@ -440,6 +439,7 @@ static bool place_one(struct dispatcher *d)
         job_run_done(&next.run);
         return false;
     }
+    demand_note(&d->demand, now(d));
     slot_reserve(p->slot, &next.run);
     if (slot_state(p->slot) == SLOT_READY) {
         run(d, p);
