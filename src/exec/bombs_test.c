@@ -4,7 +4,6 @@
  * bound that has a name, and the next box is not the worse for it. With --as-user as someone who is
  * not root, who has no control groups.
  */
-#include "base/tree.h"
 #include "exec/box_testing.h"
 #include "exec/exec.h"
 
@@ -33,49 +32,13 @@ static const struct plan_limits kinds[] = {
       .browser = true },
 };
 
-struct world {
-    char data_dir[64];
-    struct loop *loop;
-    struct spawner *spawner;
-    struct timer *stuck;
-};
-
-static void on_stuck(void *arg)
-{
-    (void)arg;
-    fail_msg("a bomb was not bounded within %d s", STUCK_MS / 1000);
-}
-
 static int setup(void **state)
 {
-    struct world *w = mem_new(sizeof *w);
-    scoped(err_clear) struct err e = { 0 };
-
-    (void)snprintf(w->data_dir, sizeof w->data_dir, "/tmp/bombs-test-XXXXXX");
-    assert_non_null(mkdtemp(w->data_dir));
-    w->loop = loop_new(&clock_real);
-    const struct spawner_options options = { .program = "/usr/bin/true", .data_dir = w->data_dir };
-    if (spawner_start(&options, &w->spawner, &e) < 0)
-        fail_msg("%s", e.msg);
-    spawner_attach(w->spawner, w->loop);
-    w->stuck = loop_timer(w->loop, STUCK_MS, on_stuck, w);
-    *state = w;
+    *state = box_world_open(false, STUCK_MS);
     return 0;
 }
 
-static int teardown(void **state)
-{
-    struct world *w = *state;
-
-    spawner_free(w->spawner);
-    timer_free(w->stuck);
-    loop_free(w->loop);
-    assert_int_equal(tree_remove(w->data_dir), 0);
-    mem_free(w);
-    return 0;
-}
-
-static void run_in(struct run *r, const struct world *w, const struct plan_limits *l,
+static void run_in(struct run *r, const struct box_world *w, const struct plan_limits *l,
                    const char *script)
 {
     struct plan *p = plan_new("bomb", l);
@@ -93,7 +56,7 @@ static void run_in(struct run *r, const struct world *w, const struct plan_limit
 /* The same in a box of each kind, after which a new one does its work. */
 static void explode(void **state, const char *script, void (*check)(const struct run *r))
 {
-    const struct world *w = *state;
+    const struct box_world *w = *state;
     struct run r;
 
     for (size_t i = 0; i < n_items(kinds); i++) {
@@ -193,7 +156,7 @@ static void descriptors_end_at_their_number(void **state)
             check_descriptors);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, box_world_close)
 
 int main(int argc, char **argv)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exec/box_testing.h"
 
+#include "base/tree.h"
+
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,4 +80,50 @@ void run_says(const struct run *r, const char *words)
     if (!strstr(buf_str(&r->text), words))
         fail_msg("\"%s\" is not in \"%s\" (step %s: %s)", words, buf_str(&r->text), r->step,
                  r->detail);
+}
+
+static void on_stuck(void *arg)
+{
+    (void)arg;
+    fail_msg("a test does not end");
+}
+
+void box_world_move(struct box_world *w, int stuck_ms)
+{
+    if (w->loop) {
+        spawner_attach(w->spawner, NULL);
+        timer_free(w->stuck);
+        loop_free(w->loop);
+    }
+    w->loop = loop_new(&clock_real);
+    w->stuck = loop_timer(w->loop, stuck_ms, on_stuck, w);
+    spawner_attach(w->spawner, w->loop);
+}
+
+struct box_world *box_world_open(bool host_network, int stuck_ms)
+{
+    struct box_world *w = mem_new(sizeof *w);
+    scoped(err_clear) struct err e = { 0 };
+
+    (void)snprintf(w->data_dir, sizeof w->data_dir, "/tmp/box-test-XXXXXX");
+    assert_non_null(mkdtemp(w->data_dir));
+    const struct spawner_options options = { .program = "/usr/bin/true",
+                                             .data_dir = w->data_dir,
+                                             .host_network = host_network };
+    if (spawner_start(&options, &w->spawner, &e) < 0)
+        fail_msg("%s", e.msg);
+    box_world_move(w, stuck_ms);
+    return w;
+}
+
+int box_world_close(void **state)
+{
+    struct box_world *w = *state;
+
+    spawner_free(w->spawner);
+    timer_free(w->stuck);
+    loop_free(w->loop);
+    assert_int_equal(tree_remove(w->data_dir), 0);
+    mem_free(w);
+    return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * For tests: one box, what it says and how it ends.
+ * For tests: a spawner on a loop, one box, what it says and how it ends.
  */
 #ifndef EXEC_BOX_TESTING_H
 #define EXEC_BOX_TESTING_H
@@ -27,5 +27,18 @@ void run_wait(struct run *r, const char *until);
 void run_done(struct run *r);
 
 void run_says(const struct run *r, const char *words); /* asserted */
+
+/* A spawner without a runner, in a data directory of its own. A test that takes `stuck_ms` fails. */
+struct box_world {
+    char data_dir[64];
+    struct loop *loop;
+    struct spawner *spawner;
+    struct timer *stuck;
+};
+
+struct box_world *box_world_open(bool host_network, int stuck_ms);
+/* Leaves its loop, if it has one, for a new one. */
+void box_world_move(struct box_world *w, int stuck_ms);
+int box_world_close(void **state); /* a teardown of cmocka's: *state is the world */
 
 #endif

@@ -5,7 +5,6 @@
  */
 #include "exec/spawner.h"
 
-#include "base/tree.h"
 #include "exec/box_testing.h"
 #include "exec/exec.h"
 
@@ -34,47 +33,9 @@ static const struct plan_limits plain = {
     .net = PLAN_NET_NONE, .memory_mib = 256, .pids = 64, .work_mib = 32, .file_mib = 16
 };
 
-struct world {
-    char data_dir[64];
-    struct loop *loop;
-    struct spawner *spawner;
-    struct timer *stuck;
-};
-
-static void on_stuck(void *arg)
-{
-    (void)arg;
-    fail_msg("nothing happened for %d s", STUCK_MS / 1000);
-}
-
 static int setup(void **state)
 {
-    struct world *w = mem_new(sizeof *w);
-    scoped(err_clear) struct err e = { 0 };
-
-    (void)snprintf(w->data_dir, sizeof w->data_dir, "/tmp/spawner-test-XXXXXX");
-    assert_non_null(mkdtemp(w->data_dir));
-    w->loop = loop_new(&clock_real);
-    const struct spawner_options options = { .program = "/usr/bin/true",
-                                             .data_dir = w->data_dir,
-                                             .host_network = true };
-    if (spawner_start(&options, &w->spawner, &e) < 0)
-        fail_msg("%s", e.msg);
-    spawner_attach(w->spawner, w->loop);
-    w->stuck = loop_timer(w->loop, STUCK_MS, on_stuck, w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct world *w = *state;
-
-    spawner_free(w->spawner);
-    timer_free(w->stuck);
-    loop_free(w->loop);
-    assert_int_equal(tree_remove(w->data_dir), 0);
-    mem_free(w);
+    *state = box_world_open(true, STUCK_MS);
     return 0;
 }
 
@@ -91,7 +52,7 @@ static struct plan *shell(const struct plan_limits *limits, const char *script)
 
 /* ---- how boxes end ---- */
 
-static void run_start_in(struct run *r, const struct world *w, struct plan *p)
+static void run_start_in(struct run *r, const struct box_world *w, struct plan *p)
 {
     run_start(r, w->loop, w->spawner, p);
 }
@@ -230,7 +191,7 @@ static void assert_ends(int pidfd)
 
 static void when_the_spawner_dies_so_do_the_boxes_and_a_new_one_comes(void **state)
 {
-    struct world *w = *state;
+    struct box_world *w = *state;
     struct run r;
     pid_t old = spawner_pid(w->spawner);
 
@@ -250,7 +211,7 @@ static void when_the_spawner_dies_so_do_the_boxes_and_a_new_one_comes(void **sta
 /* What waits to be told goes over to the next loop, and nothing stays in the last one. */
 static void a_loss_is_told_on_the_loop_that_comes_next(void **state)
 {
-    struct world *w = *state;
+    struct box_world *w = *state;
     scoped(fd_close) int gone = pidfd_open(spawner_pid(w->spawner), 0);
     struct run r;
 
@@ -258,12 +219,7 @@ static void a_loss_is_told_on_the_loop_that_comes_next(void **state)
     assert_ends(gone);
     run_start(&r, w->loop, w->spawner, shell(&plain, "exit 0")); /* nobody is there to build it */
     watch_free(take(r.watch));
-    spawner_attach(w->spawner, NULL);
-    timer_free(w->stuck);
-    loop_free(w->loop);
-    w->loop = loop_new(&clock_real);
-    w->stuck = loop_timer(w->loop, STUCK_MS, on_stuck, w);
-    spawner_attach(w->spawner, w->loop);
+    box_world_move(w, STUCK_MS);
     r.loop = w->loop;
     run_wait(&r, NULL);
     do { /* until there is a new one */
@@ -290,7 +246,7 @@ static void processes_that_need_too_much_together_are_ended(void **state)
 
 static void where_walls_are_not_enough_nothing_is_built(void **state)
 {
-    struct world *w = *state;
+    struct box_world *w = *state;
     struct run r;
 
     run_script(&r, state, &plain, "exit 5");
@@ -320,7 +276,7 @@ static int assert_not_our_group(const char *path, const struct stat *st, int typ
 
 static void when_the_spawner_ends_no_control_group_is_left(void **state)
 {
-    struct world *w = *state;
+    struct box_world *w = *state;
     struct stat st;
     struct run r;
 
@@ -337,7 +293,7 @@ static void when_the_spawner_ends_no_control_group_is_left(void **state)
 
 static void signals_for_the_group_do_not_end_the_spawner(void **state)
 {
-    struct world *w = *state;
+    struct box_world *w = *state;
     struct run r;
 
     assert_int_equal(kill(spawner_pid(w->spawner), SIGTERM), 0);
@@ -348,7 +304,7 @@ static void signals_for_the_group_do_not_end_the_spawner(void **state)
 }
 
 /* The bubblewrap of the only box. */
-static pid_t find_bwrap(const struct world *w)
+static pid_t find_bwrap(const struct box_world *w)
 {
     pid_t spawner = spawner_pid(w->spawner);
     scoped(mem_free) char *path = mem_format("/proc/%d/task/%d/children", spawner, spawner);
@@ -378,7 +334,7 @@ static void on_no_exit(void *arg, const struct child_exit *how)
 }
 
 /* A server of its own, with one box whose output is ours; it tells its spawner's pid and stays. */
-static _Noreturn void be_server(const struct world *w, int out, int tell)
+static _Noreturn void be_server(const struct box_world *w, int out, int tell)
 {
     char *data_dir = mem_format("%s/its-own", w->data_dir);
     const struct spawner_options options = { .program = "/usr/bin/true", .data_dir = data_dir };
@@ -401,7 +357,7 @@ static _Noreturn void be_server(const struct world *w, int out, int tell)
 
 static void when_the_server_is_killed_nothing_is_left(void **state)
 {
-    struct world *w = *state;
+    struct box_world *w = *state;
     int out[2], tell[2];
     char text[16];
     pid_t spawner;
@@ -431,7 +387,7 @@ static void when_the_server_is_killed_nothing_is_left(void **state)
 
 static void descriptors_have_their_numbers_and_there_are_no_others(void **state)
 {
-    struct world *w = *state;
+    struct box_world *w = *state;
     struct plan *p = shell(&plain, "n=0; while [ $n -lt 100 ]; do [ -e /proc/$$/fd/$n ] && echo $n;"
                                    " n=$((n+1)); done; cat <&5 >&3");
     int pair[2], pipe_ends[2];
@@ -620,7 +576,7 @@ static void a_file_is_capped(void **state)
 
 static void memory_is_capped(void **state)
 {
-    struct world *w = *state;
+    struct box_world *w = *state;
     struct run r;
 
     /* There is no newline in /dev/zero, so this keeps all of it. */
@@ -646,7 +602,7 @@ static void processes_are_capped(void **state)
 
 static void a_bind_shows_what_is_below_the_data_directory(void **state)
 {
-    struct world *w = *state;
+    struct box_world *w = *state;
     scoped(mem_free) char *in = mem_format("%s/in", w->data_dir);
     scoped(mem_free) char *out = mem_format("%s/out", w->data_dir);
     scoped(mem_free) char *file = mem_format("%s/file", in);
@@ -669,7 +625,7 @@ static void a_bind_shows_what_is_below_the_data_directory(void **state)
     run_done(&r);
 }
 
-static void assert_not_bound(struct world *w, const char *host)
+static void assert_not_bound(struct box_world *w, const char *host)
 {
     struct plan *p = shell(&plain, "exit 0");
     struct run r;
@@ -684,7 +640,7 @@ static void assert_not_bound(struct world *w, const char *host)
 
 static void a_bind_leads_nowhere_else(void **state)
 {
-    struct world *w = *state;
+    struct box_world *w = *state;
     scoped(mem_free) char *link = mem_format("%s/link", w->data_dir);
     scoped(mem_free) char *through = mem_format("%s/link/ssl", w->data_dir);
     scoped(mem_free) char *missing = mem_format("%s/missing", w->data_dir);
@@ -699,7 +655,7 @@ static void a_bind_leads_nowhere_else(void **state)
     assert_not_bound(w, "/etc/ssl");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, box_world_close)
 
 int main(int argc, char **argv)
 {
