@@ -61,37 +61,45 @@ struct reading {
     bool given[N_ROWS];
 };
 
-static char *plain_name(const struct row *r)
+/* What a row is called in the file, as a flag, and in the environment. */
+enum form { PLAIN, FLAG, VARIABLE };
+
+static const char *const prefixes[] = { [PLAIN] = "", [FLAG] = "--", [VARIABLE] = PREFIX };
+
+static char letter(char of_name, enum form form)
 {
-    return mem_text(r->name);
+    if (form == FLAG && of_name == '_')
+        return '-';
+    return form == VARIABLE ? (char)toupper((unsigned char)of_name) : of_name;
 }
 
-static char *flag_name(const struct row *r)
+static char *name_of(const struct row *r, enum form form)
 {
-    char *text = mem_format("--%s", r->name);
+    char *name = mem_format("%s%s", prefixes[form], r->name);
 
-    for (char *at = text; *at; at++) {
-        if (*at == '_')
-            *at = '-';
+    for (char *at = name + strlen(prefixes[form]); *at; at++)
+        *at = letter(*at, form);
+    return name;
+}
+
+static bool is_name_of(const struct row *r, enum form form, const char *text, size_t n)
+{
+    size_t before = strlen(prefixes[form]);
+
+    if (n != before + strlen(r->name) || memcmp(text, prefixes[form], before) != 0)
+        return false;
+    for (size_t i = before; i < n; i++) {
+        if (text[i] != letter(r->name[i - before], form))
+            return false;
     }
-    return text;
-}
-
-static char *variable_name(const struct row *r)
-{
-    char *text = mem_format(PREFIX "%s", r->name);
-
-    for (char *at = text; *at; at++)
-        *at = (char)toupper((unsigned char)*at);
-    return text;
+    return true;
 }
 
 /* The row that the first n characters name. */
-static const struct row *row_find(const char *text, size_t n, char *(*name_of)(const struct row *))
+static const struct row *row_find(const char *text, size_t n, enum form form)
 {
     for (const struct row *r = rows; r < rows + N_ROWS; r++) {
-        scoped(mem_free) char *name = name_of(r);
-        if (strlen(name) == n && memcmp(name, text, n) == 0)
+        if (is_name_of(r, form, text, n))
             return r;
     }
     return NULL;
@@ -229,7 +237,7 @@ static int read_flags(struct reading *in, int *argc, char **argv, struct err *e)
     for (; i < *argc && strcmp(argv[i], "--") != 0; i++) {
         char *word = argv[i];
         size_t n = strcspn(word, "=");
-        const struct row *r = row_find(word, n, flag_name);
+        const struct row *r = row_find(word, n, FLAG);
         if (!r)
             argv[kept++] = word;
         else if (word[n] == '=')
@@ -245,8 +253,10 @@ static int read_flags(struct reading *in, int *argc, char **argv, struct err *e)
     *argc = kept;
 
     for (const struct row *r = rows; r < rows + N_ROWS; r++) {
-        scoped(mem_free) char *source = flag_name(r);
-        if (values[r - rows] && set_value(in, r, values[r - rows], source, e) < 0)
+        if (!values[r - rows])
+            continue;
+        scoped(mem_free) char *source = name_of(r, FLAG);
+        if (set_value(in, r, values[r - rows], source, e) < 0)
             return -1;
     }
     return 0;
@@ -299,9 +309,9 @@ static int read_variable(struct reading *in, const char *variable, const bool *b
     size_t n = strcspn(variable, "=");
     scoped(mem_free) char *name = mem_text_n(variable, n);
     const char *value = variable[n] == '=' ? variable + n + 1 : "";
-    const struct row *r = row_find(name, n, variable_name);
-    bool names_file = !r && n > 5 && strcmp(name + n - 5, "_FILE") == 0 &&
-                      (r = row_find(name, n - 5, variable_name));
+    const struct row *r = row_find(name, n, VARIABLE);
+    bool names_file =
+        !r && n > 5 && strcmp(name + n - 5, "_FILE") == 0 && (r = row_find(name, n - 5, VARIABLE));
 
     if (!r) {
         if (!is_other_variable(name))
@@ -310,7 +320,7 @@ static int read_variable(struct reading *in, const char *variable, const bool *b
         return 0;
     }
     if (in->given[r - rows] && !by_flag[r - rows]) {
-        scoped(mem_free) char *plain = variable_name(r);
+        scoped(mem_free) char *plain = name_of(r, VARIABLE);
         return err_set(e, ERR_INPUT, "%s is given by %s and by %s_FILE; keep one", r->name, plain,
                        plain);
     }
@@ -358,7 +368,7 @@ static int read_line(struct reading *in, char *line, int *lines, const char *whe
         return err_set(e, ERR_INPUT, "%s: \"%s\" is not `name = value`", where, line);
     *equals = '\0';
     const char *name = trimmed(line);
-    const struct row *r = row_find(name, strlen(name), plain_name);
+    const struct row *r = row_find(name, strlen(name), PLAIN);
     if (!r)
         return err_set(e, ERR_INPUT, "%s: there is no setting \"%s\"; serve --help lists them",
                        where, name);
@@ -478,7 +488,7 @@ static char *initial_text(const struct row *r)
 
 static void print_help_row(FILE *to, const struct row *r)
 {
-    scoped(mem_free) char *flag = flag_name(r);
+    scoped(mem_free) char *flag = name_of(r, FLAG);
     scoped(mem_free) char *form = value_form(r);
     scoped(mem_free) char *initial = initial_text(r);
     scoped(mem_free) char *left = mem_format("%s %s", flag, form);
@@ -491,8 +501,8 @@ static void print_help_row(FILE *to, const struct row *r)
 
 static void print_markdown_row(FILE *to, const struct row *r)
 {
-    scoped(mem_free) char *flag = flag_name(r);
-    scoped(mem_free) char *variable = variable_name(r);
+    scoped(mem_free) char *flag = name_of(r, FLAG);
+    scoped(mem_free) char *variable = name_of(r, VARIABLE);
     scoped(mem_free) char *form = value_form(r);
     scoped(mem_free) char *initial = initial_text(r);
 
