@@ -48,7 +48,7 @@ static const struct row rows[] = {
 };
 /* clang-format on */
 
-enum { N_ROWS = n_items(rows), FILE_MAX = 64 * 1024 };
+enum { N_ROWS = n_items(rows), FILE_MAX = 64 * 1024, FILE_STEP = 4 * 1024 };
 
 #define PREFIX "IMPRESARIO_"
 
@@ -268,7 +268,11 @@ static int read_small_file(const char *path, struct buf *out, struct err *e)
 
     if (!file)
         return err_set_errno(e, ERR_INPUT, errno, "read %s", path);
-    buf_grew(out, fread(buf_reserve(out, FILE_MAX + 1), 1, FILE_MAX + 1, file));
+    size_t n;
+    do {
+        n = fread(buf_reserve(out, FILE_STEP), 1, FILE_STEP, file);
+        buf_grew(out, n);
+    } while (n > 0 && out->n <= FILE_MAX);
     int failed = ferror(file) ? errno : 0;
     (void)fclose(file);
     if (failed)

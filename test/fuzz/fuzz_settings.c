@@ -28,9 +28,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     scoped(settings_done) struct settings s = { 0 };
     scoped(err_clear) struct err e = { 0 };
-    scoped(fd_close) int fd = memfd_create("settings", MFD_CLOEXEC);
+    static int fd = -1; /* one file for all runs: to make one costs more than to read it */
 
-    if (fd < 0 || write(fd, data, n) != (ssize_t)n || lseek(fd, 0, SEEK_SET) < 0)
+    if (fd < 0)
+        fd = memfd_create("settings", MFD_CLOEXEC);
+    if (ftruncate(fd, 0) < 0 || pwrite(fd, data, n, 0) != (ssize_t)n)
         abort();
     if (load(fd, &s, &e) < 0) {
         assert(e.code == ERR_INPUT && e.msg && *e.msg);
