@@ -114,8 +114,9 @@ static void end(struct lines *l)
 /* Reads once: 1 when there may be more, 0 when there is none for now, -1 when it is all over. */
 static int read_some(struct lines *l)
 {
-    char *to = buf_reserve(&l->held, 64 * 1024);
-    ssize_t n = read(l->fd, to, 64 * 1024);
+    enum { ONCE = 64 * 1024 - 1 }; /* what a pipe holds; with a NUL a power of two */
+    char *to = buf_reserve(&l->held, ONCE);
+    ssize_t n = read(l->fd, to, ONCE);
 
     if (n < 0)
         return errno == EINTR ? 1 : errno == EAGAIN ? 0 : -1;
