@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/lines.h"
 
-#include "base/buf.h"
+#include "engine/splitter.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -10,11 +10,9 @@
 
 struct lines {
     int fd;
-    size_t longest;
     struct lines_user user;
     struct watch *watch;
-    struct buf held; /* the start of a line whose end has not come */
-    size_t searched; /* of it, known to hold no newline */
+    struct splitter splitter;
     bool ended;
     bool *freed; /* set while a callback runs, so that it may free us */
 };
@@ -60,14 +58,14 @@ void text_make_valid(char *text, size_t n)
 }
 
 /* False when the callback has freed us. */
-static bool give(struct lines *l, size_t from, size_t n, bool cut)
+static bool give(struct lines *l, char *text, size_t n, bool cut)
 {
     bool freed = false;
-    scoped(mem_free) char *text = mem_text_n(l->held.data + from, n);
+    scoped(mem_free) char *own = text;
 
     /* cppcheck-suppress autoVariables ; it is taken back before this function returns */
     l->freed = &freed;
-    l->user.line(l->user.arg, text, n, cut);
+    l->user.line(l->user.arg, own, n, cut);
     if (freed)
         return false;
     l->freed = NULL;
@@ -76,37 +74,27 @@ static bool give(struct lines *l, size_t from, size_t n, bool cut)
 
 static bool give_lines(struct lines *l)
 {
-    size_t from =
-        0; /* where the next one begins; what is before it is dropped at once, at the end */
+    char *text;
+    size_t n;
+    bool cut;
 
-    while (l->searched < l->held.n) {
-        const char *end = memchr(l->held.data + l->searched, '\n', l->held.n - l->searched);
-        size_t n = (end ? (size_t)(end - l->held.data) : l->held.n) - from;
-        bool cut = n > l->longest;
-
-        if (!end && !cut) {
-            l->searched = l->held.n;
-            break;
-        }
-        if (cut)
-            n = l->longest;
-        if (!give(l, from, n, cut))
+    while ((text = splitter_next(&l->splitter, &n, &cut))) {
+        if (!give(l, text, n, cut))
             return false;
-        from += cut ? n : n + 1;
-        l->searched = from;
     }
-    buf_drop(&l->held, from);
-    l->searched -= from;
     return true;
 }
 
 static void end(struct lines *l)
 {
+    size_t n;
+
     if (l->ended)
         return;
     l->ended = true;
     watch_free(take(l->watch));
-    if (l->held.n > 0 && !give(l, 0, l->held.n, false))
+    char *rest = splitter_rest(&l->splitter, &n);
+    if (rest && !give(l, rest, n, false))
         return;
     l->user.end(l->user.arg);
 }
@@ -115,12 +103,12 @@ static void end(struct lines *l)
 static int read_some(struct lines *l)
 {
     enum { ONCE = 64 * 1024 - 1 }; /* what a pipe holds; with a NUL a power of two */
-    char *to = buf_reserve(&l->held, ONCE);
+    char *to = splitter_room(&l->splitter, ONCE);
     ssize_t n = read(l->fd, to, ONCE);
 
     if (n < 0)
         return errno == EINTR ? 1 : errno == EAGAIN ? 0 : -1;
-    buf_grew(&l->held, (size_t)n);
+    splitter_grew(&l->splitter, (size_t)n);
     return n == 0 ? -1 : 1;
 }
 
@@ -141,7 +129,7 @@ struct lines *lines_new(struct loop *loop, int fd, size_t longest, const struct 
     struct lines *l = mem_new(sizeof *l);
 
     l->fd = fd;
-    l->longest = longest;
+    l->splitter.longest = longest;
     l->user = *user;
     l->watch = loop_watch(loop, fd, EPOLLIN, on_readable, l);
     return l;
@@ -168,6 +156,6 @@ void lines_free(struct lines *l)
         *l->freed = true;
     watch_free(l->watch);
     fd_close(l->fd);
-    buf_done(&l->held);
+    splitter_done(&l->splitter);
     mem_free(l);
 }

@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/bounds.h"
-#include "base/buf.h"
 #include "base/json.h"
 #include "engine/found.h"
 #include "engine/lines.h"
+#include "engine/splitter.h"
 
 #include <assert.h>
-#include <fcntl.h>
-#include <unistd.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
-enum { MOST = 60 * 1024 }; /* fits into a pipe */
-
-struct heard {
-    struct buf all; /* what came in, put together again */
-    size_t longest;
-    bool ended;
-};
 
 /* As the engine takes a frame in, and with it the longest that it looks into. */
 static void look_at_frame(const char *text, size_t n)
@@ -36,14 +27,13 @@ static void look_at_frame(const char *text, size_t n)
     }
 }
 
-static void on_line(void *arg, char *text, size_t n, bool cut)
+/* Adds to `all`, which is what came in, put together again. */
+static void on_line(struct buf *all, char *text, size_t n, bool cut)
 {
-    struct heard *h = arg;
-
-    assert(!h->ended && text[n] == '\0' && n <= h->longest && (!cut || n == h->longest));
-    buf_add(&h->all, text, n);
+    assert(text[n] == '\0');
+    buf_add(all, text, n);
     if (!cut)
-        buf_char(&h->all, '\n');
+        buf_char(all, '\n');
     look_at_frame(text, n);
     text_make_valid(text, n);
     assert(strlen(text) == n);
@@ -52,35 +42,39 @@ static void on_line(void *arg, char *text, size_t n, bool cut)
     json_decref(valid);
 }
 
-static void on_end(void *arg)
-{
-    struct heard *h = arg;
-
-    h->ended = true;
-}
-
-/* The first byte is the bound of a line, in steps of 16. */
+/* The first byte is the bound of a line, in steps of 16, and how many bytes arrive at once; with 0 all
+ * do, and a line may be as long as they are. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    struct heard h = { .longest = n > 0 && data[0] ? data[0] * 16U : MOST };
-    const struct lines_user user = { on_line, on_end, &h };
-    static struct loop *loop; /* one for all runs: to make one costs more than to read the lines */
-    int ends[2];
+    scoped(buf_done) struct buf all = { 0 };
+    struct splitter s = { .longest = n > 0 && data[0] ? data[0] * 16U : n };
+    size_t step = n > 0 && data[0] ? data[0] : n;
+    char *text;
+    size_t length;
+    bool cut;
 
-    if (n <= 1 || n > MOST)
+    if (n <= 1)
         return 0;
     data++, n--;
-    if (!loop)
-        loop = loop_new(&clock_real);
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 || write(ends[1], data, n) != (ssize_t)n)
-        abort();
-    fd_close(ends[1]);
-    struct lines *lines = lines_new(loop, ends[0], h.longest, &user);
-    lines_finish(lines);
-    lines_free(lines);
+    for (size_t at = 0; at < n; at += step) {
+        size_t piece = n - at < step ? n - at : step;
+        memcpy(splitter_room(&s, piece), data + at, piece);
+        splitter_grew(&s, piece);
+        while ((text = splitter_next(&s, &length, &cut))) {
+            assert(length <= s.longest && (!cut || length == s.longest));
+            on_line(&all, text, length, cut);
+            mem_free(text);
+        }
+    }
+    if ((text = splitter_rest(&s, &length))) {
+        assert(length <= s.longest);
+        on_line(&all, text, length, false);
+        mem_free(text);
+    }
+    assert(!splitter_rest(&s, &length));
+    splitter_done(&s);
     /* Nothing is lost, doubled or in another order. */
-    assert(h.ended && h.all.n >= n && h.all.n <= n + 1);
-    assert(memcmp(h.all.data, data, n) == 0);
-    buf_done(&h.all);
+    assert(all.n >= n && all.n <= n + 1);
+    assert(memcmp(all.data, data, n) == 0);
     return 0;
 }
