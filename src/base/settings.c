@@ -70,7 +70,9 @@ static char letter(char of_name, enum form form)
 {
     if (form == FLAG && of_name == '_')
         return '-';
-    return form == VARIABLE ? (char)toupper((unsigned char)of_name) : of_name;
+    if (form == VARIABLE)
+        return (char)toupper((unsigned char)of_name);
+    return of_name;
 }
 
 static char *name_of(const struct row *r, enum form form)
