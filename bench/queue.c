@@ -274,6 +274,7 @@ int main(int argc, char **argv)
     w.engine = (struct engine){ .settings = &w.settings,
                                 .loop = loop_new(env_real.clock),
                                 .epoch = 1,
+                                .walls = { .level = "strong" },
                                 .lock = PTHREAD_MUTEX_INITIALIZER,
                                 .drained = PTHREAD_COND_INITIALIZER };
     must(store_open(&env_real, argv[1], &w.engine.store, &e), &e);

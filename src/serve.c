@@ -4,7 +4,8 @@
  * and stopped in the opposite one.
  *
  * The spawner comes first, because it must be made before there are threads, and the listener last,
- * because nobody may be answered before what an earlier server left behind has been put right.
+ * because nobody may be answered before what an earlier server left behind has been put right. What
+ * the walls of a box are worth here the engine finds out while the first requests are answered.
  */
 #include "serve.h"
 
@@ -17,7 +18,6 @@
 #include "domain/sealed.h"
 #include "egress/egress.h"
 #include "exec/confine.h"
-#include "exec/probe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,9 +47,6 @@ struct server {
     long port;
     char *public_url;
     struct confined walls; /* of this process */
-    const char *level;     /* of the walls of a box */
-    json_t *layers;        /* and of each, whether it stands */
-    char *refusal;         /* why nothing is built and run behind them; NULL: they are enough */
 };
 
 static void print_help(void)
@@ -183,7 +180,7 @@ static int start_engine(struct server *s, struct err *e)
         .sealer = s->sealer,
         .spawner = s->spawner,
         .egress = s->egress,
-        .sandbox = s->level,
+        .own = &s->walls,
         .public_url = s->public_url,
     };
 
@@ -198,9 +195,6 @@ static int start_http(struct server *s, struct err *e)
         .blobs = s->blobs,
         .sealer = s->sealer,
         .engine = s->engine,
-        .sandbox = s->level,
-        .layers = s->layers,
-        .refusal = s->refusal,
         .network = s->settings.job_network,
     };
     const struct http_options http = {
@@ -231,37 +225,13 @@ static int confine_server(struct server *s)
     return 0;
 }
 
-/* Said once at the start, and by /readyz for as long as it runs. */
-static int look_at_walls(struct server *s)
-{
-    scoped(mem_free) char *why = NULL;
-
-    const struct confined *const own[CONFINE_PROCESSES] = {
-        [CONFINE_SERVER] = &s->walls,
-        [CONFINE_SPAWNER] = spawner_walls(s->spawner),
-        [CONFINE_EGRESS] = s->egress ? egress_walls(s->egress) : NULL,
-    };
-
-    s->level = probe_boxes(s->spawner, s->egress != NULL, own, &why, &s->layers);
-    if (!probe_level_is_enough(s->level, s->settings.sandbox_require)) {
-        s->refusal = mem_format("the walls here are \"%s\", and sandbox_require is \"%s\": %s",
-                                s->level, s->settings.sandbox_require, why);
-        spawner_refuse(s->spawner, s->refusal);
-    }
-    if (strcmp(s->level, "full") != 0)
-        log_event(s->refusal ? LOG_ERROR : LOG_WARN,
-                  s->refusal ? "sandbox.refused" : "sandbox.level", F_TEXT("level", s->level),
-                  F_TEXT("why", why), F_TEXT("remedy", "impresario doctor"));
-    return 0;
-}
-
 static int start(struct server *s, struct err *e)
 {
     parse_listen(s);
     s->public_url = s->settings.public_url ? mem_text(s->settings.public_url) : url_of(s, s->port);
     return open_data(s, e) < 0 || start_spawner(s, e) < 0 || start_egress(s, e) < 0 ||
-                   confine_server(s) < 0 || look_at_walls(s) < 0 || start_store(s, e) < 0 ||
-                   start_engine(s, e) < 0 || start_http(s, e) < 0
+                   confine_server(s) < 0 || start_store(s, e) < 0 || start_engine(s, e) < 0 ||
+                   start_http(s, e) < 0
                ? -1
                : 0;
 }
@@ -282,8 +252,6 @@ static void stop(struct server *s)
     fd_close(s->lock);
     mem_free(s->address);
     mem_free(s->public_url);
-    json_decref(s->layers);
-    mem_free(s->refusal);
     confined_done(&s->walls);
     settings_done(&s->settings);
 }

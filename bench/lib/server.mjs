@@ -24,7 +24,14 @@ const proven = digest();
  * @param {string[]} args  further settings
  * @param {string[]} under  a command that starts it, as `strace`
  */
-export async function startServer(data, args = [], under = [], env = {}) {
+export async function startServer(data, args, under, env) {
+    const server = await startEarly(data, args, under, env);
+    await opened(server);
+    return server;
+}
+
+/** As soon as it listens: the walls of boxes are still being tried, which takes a moment of both cores. */
+export async function startEarly(data, args = [], under = [], env = {}) {
     if (digest() !== proven) throw new Error(`${BINARY} was changed while the bench ran: start again`);
     const [command, ...rest] = [
         ...under,
@@ -40,13 +47,16 @@ export async function startServer(data, args = [], under = [], env = {}) {
     return Object.assign(child, { url: child.said[1], data });
 }
 
+const opened = (server) => until(server, "its walls are known", ({ sandbox }) => sandbox !== null);
+
 /** Until a browser waits for the next job. */
-export async function warm(server) {
-    const until = performance.now() + WARM_MS;
+export const warm = (server) => until(server, "a slot is warm", ({ warm: slots }) => slots > 0);
+
+async function until(server, what, is) {
+    const latest = performance.now() + WARM_MS;
     for (;;) {
-        const { warm: slots } = JSON.parse(await get(`${server.url}/readyz`));
-        if (slots > 0) return;
-        if (performance.now() > until) throw new Error("no slot became warm");
+        if (is(JSON.parse(await get(`${server.url}/readyz`)))) return;
+        if (performance.now() > latest) throw new Error(`it does not become true that ${what}`);
         await new Promise((resolve) => setTimeout(resolve, 50));
     }
 }

@@ -6,7 +6,7 @@
 import { get } from "../lib/load.mjs";
 import { startOrpc } from "../lib/peers.mjs";
 import { residentMb, wakeUps, withChildren } from "../lib/processes.mjs";
-import { startServer, template, warm } from "../lib/server.mjs";
+import { startEarly, template, warm } from "../lib/server.mjs";
 import { figure } from "../lib/turns.mjs";
 
 const HELPERS = /^impresario-(spawn|egress)/;
@@ -35,7 +35,7 @@ export async function run(bench) {
     const woken = { ours: [], node: [] };
     const seconds = bench.seconds(60, 10);
     const starts = {
-        ours: () => startServer(made.copy()),
+        ours: () => startEarly(made.copy()),
         node: () => startOrpc(bench, "node", { keys: made.keys }),
     };
 

@@ -23,10 +23,7 @@ struct api_options {
     struct blobs *blobs;
     const struct sealer *sealer;
     struct engine *engine;
-    const char *sandbox; /* level of the walls around a job, and its network: for /readyz */
-    const char *network;
-    json_t *layers;      /* each wall's name, and whether it stands; outlives the API */
-    const char *refusal; /* why builds and jobs are refused; NULL: they are not */
+    const char *network; /* of jobs: for /readyz */
 };
 
 must_use int api_start(const struct api_options *options, struct api **out, struct err *e);

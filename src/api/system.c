@@ -28,21 +28,25 @@ static int count(struct db *db, void *arg, struct err *e)
     return job_count_open(db, &c->queued, &c->running, e);
 }
 
-/* Ready: the store answers and takes writes, and the server is not on its way out. */
+/* Ready: the store answers and takes writes, and the server is not on its way out. What is asked for
+ * before the walls of boxes are known is kept, and begins then. */
 static void readiness(struct api *a, struct http_req *r)
 {
     scoped(err_clear) struct err e = { 0 };
     bool draining = atomic_load(&a->draining);
     bool stored = store_check(a->with.store, &e) == 0;
     struct engine_state state = engine_state(a->with.engine);
+    struct engine_walls walls = engine_walls(a->with.engine);
     scoped(json_decref) json_t *out =
-        json_pack("{s:s,s:s,s:s,s:O,s:s?,s:s,s:i,s:i,s:i}", "status",
+        json_pack("{s:s,s:s,s:s?,s:O?,s:s?,s:s?,s:s,s:i,s:i,s:i}", "status",
                   draining                    ? "draining"
                   : stored                    ? "ready"
                   : e.code == ERR_UNAVAILABLE ? "disk failed: restart the server"
                                               : "store unavailable",
-                  "version", IMPRESARIO_VERSION, "sandbox", a->with.sandbox, "layers",
-                  a->with.layers, "refuses", a->with.refusal, "network", a->with.network, "slots",
+                  "version", IMPRESARIO_VERSION, "sandbox", walls.level, "layers",
+                  walls.layers, "refuses", walls.refusal, "waits",
+                  walls.level ? NULL : "builds and jobs wait until the walls of boxes were tried",
+                  "network", a->with.network, "slots",
                   state.slots, "busy", state.busy, "warm", state.ready);
 
     reply(r, draining || !stored ? 503 : 200, "application/json", json_print(out));
@@ -86,7 +90,7 @@ static void metrics(struct api *a, struct http_req *r)
     metric(&out, "impresario_builds_running", "gauge", "Builds under way.", "",
            (uint64_t)state.building);
     help = "1: this wall of the sandboxes stands. See `impresario doctor`.";
-    json_object_foreach(a->with.layers, name, stands) {
+    json_object_foreach(engine_walls(a->with.engine).layers, name, stands) {
         scoped(mem_free) char *label = mem_format("{name=\"%s\"}", name);
         metric(&out, "impresario_sandbox_layer", "gauge", help, label, json_is_true(stands));
         help = NULL;

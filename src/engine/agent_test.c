@@ -244,6 +244,7 @@ static int open_world(void **state)
     if (store_open(&w->env, w->dir, &w->engine.store, &e) < 0)
         fail_msg("%s", e.msg);
     w->engine.loop = loop_new(&w->clock.clock);
+    w->engine.walls.level = "strong";
     w->engine.dispatcher = dispatcher_new(&w->engine);
     *state = w;
     return 0;

@@ -77,7 +77,7 @@ static int claim(struct db *db, void *arg, struct err *e)
 
 void agents_wake(struct agents *a)
 {
-    while (a->n < a->engine->settings->ai_builds && !a->engine->draining) {
+    while (a->n < a->engine->settings->ai_builds && engine_is_open(a->engine)) {
         scoped(err_clear) struct err e = { 0 };
         struct claim c = { .epoch = a->engine->epoch, .after = a->last.text };
         if (store_write(a->engine->store, claim, &c, &e) < 0) {

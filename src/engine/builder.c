@@ -77,7 +77,7 @@ struct ahead *builder_ahead(struct builder *b, enum step step, const char *layer
 /* Once there were builds there will be more. After one, not beside it: it would take time from it. */
 static void look_ahead(struct builder *b)
 {
-    for (int i = 0; i < STEPS_AHEAD && !b->engine->draining; i++) {
+    for (int i = 0; i < STEPS_AHEAD && engine_is_open(b->engine); i++) {
         const enum step step = i;
         scoped(err_clear) struct err e = { 0 };
         const char *layer = step == DISCOVER ? b->layer : NULL;
@@ -132,7 +132,7 @@ static void on_retry(void *arg)
 
 void builder_wake(struct builder *b)
 {
-    while (!b->retry && b->n < b->engine->settings->build_workers && !b->engine->draining) {
+    while (!b->retry && b->n < b->engine->settings->build_workers && engine_is_open(b->engine)) {
         scoped(err_clear) struct err err = { 0 };
         struct claim c = { .epoch = b->engine->epoch, .after = b->last.text };
         if (store_write(b->engine->store, claim, &c, &err) < 0) {

@@ -284,7 +284,7 @@ static void on_ended(void *arg, struct slot *s, const char *why)
         }
     }
     slot_free(s);
-    if (why && !d->engine->draining && !spawner_refuses(d->engine->with.spawner)) {
+    if (why && !d->engine->draining && !d->engine->walls.refusal) {
         /* Back off: a machine that cannot start a browser now is not helped by trying at once. */
         msec_t pause = 250L << (d->failures < 8 ? d->failures : 8);
         d->failures++;
@@ -486,7 +486,7 @@ static void keep_warm(struct dispatcher *d)
     int64_t want = warm_wanted(d);
 
     /* Where all boxes are refused, each job is told so as it comes. */
-    while (idle < want && !d->retry && !spawner_refuses(d->engine->with.spawner) &&
+    while (idle < want && !d->retry && !d->engine->walls.refusal &&
            start(d, idle == 0 || idle < want - 1 ? d->warm_layer : NULL))
         idle++;
     for (struct place *p = d->places; p && idle > want; p = p->next) {
@@ -499,7 +499,7 @@ static void keep_warm(struct dispatcher *d)
 
 static void dispatch(struct dispatcher *d)
 {
-    if (d->engine->draining) {
+    if (!engine_is_open(d->engine)) {
         note(d);
         return;
     }

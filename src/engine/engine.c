@@ -91,6 +91,19 @@ bool engine_has_model(const struct settings *s)
     return strcmp(s->model_provider, "none") != 0 && s->model;
 }
 
+bool engine_is_open(const struct engine *e)
+{
+    return e->walls.level && !e->draining;
+}
+
+struct engine_walls engine_walls(struct engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    struct engine_walls walls = e->walls;
+    pthread_mutex_unlock(&e->lock);
+    return walls;
+}
+
 struct engine_state engine_state(struct engine *e)
 {
     pthread_mutex_lock(&e->lock);
@@ -127,19 +140,18 @@ void engine_note_builds(struct engine *e, int building)
 /* ---- starting ---- */
 
 struct recovery {
-    const char *sandbox;
     int64_t epoch, lost, requeued;
 };
 
 static int recover(struct db *db, void *arg, struct err *e)
 {
     static const struct stmt RAISE = {
-        "server.epoch", "UPDATE server SET epoch = epoch + 1, sandbox_level = $1 WHERE id = 1"
+        "server.epoch", "UPDATE server SET epoch = epoch + 1, sandbox_level = NULL WHERE id = 1"
                         " RETURNING epoch"
     };
     struct recovery *found = arg;
     {
-        scoped(rows_free) struct rows *r = db_query(db, &RAISE, P_TEXT(found->sandbox));
+        scoped(rows_free) struct rows *r = db_query(db, &RAISE);
         if (rows_next(r, e) != 1)
             return -1;
         found->epoch = row_int(r, 0);
@@ -164,6 +176,17 @@ static void on_refused(void *arg, const struct egress_refusal *what)
         agents_refused(e->agents, what);
 }
 
+void engine_opened(struct engine *e, const char *level, json_t *layers, char *refusal)
+{
+    pthread_mutex_lock(&e->lock);
+    e->refusal = refusal;
+    e->walls = (struct engine_walls){ level, layers, refusal };
+    pthread_mutex_unlock(&e->lock);
+    builder_wake(e->builder);
+    dispatcher_wake(e->dispatcher);
+    agents_wake(e->agents);
+}
+
 static void *run(void *arg)
 {
     struct engine *e = arg;
@@ -175,10 +198,9 @@ static void *run(void *arg)
     if (e->with.egress)
         egress_attach(e->with.egress, e->loop, on_refused, e);
     e->sweeper = sweeper_new(e);
-    builder_wake(e->builder);
-    dispatcher_wake(e->dispatcher);
-    agents_wake(e->agents);
+    e->survey = survey_new(e);
     loop_run(e->loop);
+    survey_free(e->survey);
     if (e->with.egress) /* it and the spawner outlive the loop */
         egress_attach(e->with.egress, NULL, NULL, NULL);
     sweeper_free(e->sweeper);
@@ -191,7 +213,7 @@ static void *run(void *arg)
 
 int engine_start(const struct engine_options *options, struct engine **out, struct err *err)
 {
-    struct recovery found = { .sandbox = options->sandbox };
+    struct recovery found = { 0 };
 
     if (make_folder(options->settings->data, "layers", err) < 0 ||
         make_folder(options->settings->data, "staging", err) < 0 ||
@@ -253,6 +275,8 @@ void engine_stop(struct engine *e)
     loop_stop(e->loop);
     pthread_join(e->thread, NULL);
     loop_free(e->loop);
+    json_decref(e->walls.layers);
+    mem_free(e->refusal);
     pthread_mutex_destroy(&e->lock);
     pthread_cond_destroy(&e->drained);
     mem_free(e);

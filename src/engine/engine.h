@@ -13,6 +13,8 @@
 #include "store/blob.h"
 #include "store/store.h"
 
+#include <jansson.h>
+
 struct engine;
 
 struct engine_options {
@@ -22,12 +24,13 @@ struct engine_options {
     const struct sealer *sealer;
     struct spawner *spawner;
     struct egress *egress;  /* NULL: jobs and installs use the host's network */
-    const char *sandbox;    /* level of the walls, kept with what runs behind them; NULL: unknown */
+    const struct confined *own; /* what stands around this process; outlives the engine */
     const char *public_url; /* where jobs reach this server */
 };
 
 /* Puts right what an earlier server left behind, then starts to work. Nobody may be answered before
- * it has returned. */
+ * it has returned; the walls of boxes are tried while they are answered, and until these are known
+ * nothing is built and run. */
 must_use int engine_start(const struct engine_options *options, struct engine **out, struct err *e);
 
 /* Takes no new work; returns when running jobs have ended, or after settings' drain_seconds. */
@@ -39,6 +42,13 @@ void engine_stop(struct engine *e);
 bool engine_has_model(const struct settings *s);
 
 /* For answers and metrics, from any thread. */
+struct engine_walls {
+    const char *level;   /* of the walls around a box; NULL: they are being tried */
+    json_t *layers;      /* each wall's name, and whether it stands; NULL as long as the level */
+    const char *refusal; /* why nothing is built and run behind them; NULL: they are enough */
+};
+struct engine_walls engine_walls(struct engine *e); /* its parts live as long as the engine */
+
 struct engine_state {
     int slots, busy, ready; /* boxes for jobs: at most, running one, waiting for one */
     int building;

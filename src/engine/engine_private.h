@@ -14,6 +14,7 @@ struct builder;
 struct dispatcher;
 struct agents;
 struct sweeper;
+struct survey;
 
 struct engine {
     struct engine_options with;
@@ -26,13 +27,25 @@ struct engine {
     struct dispatcher *dispatcher;
     struct agents *agents;
     struct sweeper *sweeper;
+    struct survey *survey;
 
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t drained;
     struct engine_state state;
+    struct engine_walls walls; /* written once, by the engine's thread, which reads it as it likes */
+    char *refusal;             /* the text in there */
     bool is_drained;
 };
+
+/* Whether something may begin: the walls around it are known, and this server is not on its way out. */
+bool engine_is_open(const struct engine *e);
+
+/* The walls of boxes, tried once: engine_opened() follows when the store knows their level, too. It
+ * takes the layers and the refusal. */
+struct survey *survey_new(struct engine *e);
+void survey_free(struct survey *s);
+void engine_opened(struct engine *e, const char *level, json_t *layers, char *refusal);
 
 struct builder *builder_new(struct engine *e);
 void builder_wake(struct builder *b);                      /* there may be something to build */

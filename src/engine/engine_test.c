@@ -469,6 +469,7 @@ static void yard_open(struct yard *y, char *dir, struct kept *disk)
         .store = disk->store,
         .loop = loop_new(&y->clock.clock),
         .epoch = 1,
+        .walls = { .level = "strong" },
         .lock = PTHREAD_MUTEX_INITIALIZER
     };
     assert_int_equal(store_write(disk->store, make_deployment, y, &e), 0);
@@ -527,6 +528,23 @@ static void without_workers_a_build_waits(void **state)
     pass(&y, 60 * 1000);
     assert_build_is(&y, "building");
     assert_int_equal(y.engine.state.building, 0);
+    yard_close(&y, dir, &disk);
+}
+
+static void before_the_walls_are_known_a_build_waits(void **state)
+{
+    char dir[] = "/tmp/impresario-engine-XXXXXX";
+    struct yard y = { .settings = { .build_workers = 1 } };
+    struct kept disk = { 0 };
+
+    (void)state;
+    yard_open(&y, dir, &disk);
+    y.engine.walls.level = NULL;
+    builder_wake(y.engine.builder);
+    assert_int_equal(y.engine.state.building, 0);
+    y.engine.walls.level = "strong";
+    builder_wake(y.engine.builder);
+    assert_int_equal(y.engine.state.building, 1);
     yard_close(&y, dir, &disk);
 }
 
@@ -599,6 +617,7 @@ int main(void)
         cmocka_unit_test(an_outcome_waits_for_room_on_the_disk),
         cmocka_unit_test(a_build_goes_on_when_the_store_does),
         cmocka_unit_test(without_workers_a_build_waits),
+        cmocka_unit_test(before_the_walls_are_known_a_build_waits),
         cmocka_unit_test(what_discovery_found_is_put_together_anew),
         cmocka_unit_test(what_discovery_found_wrong_is_named),
     };

@@ -22,6 +22,7 @@
 enum {
     CANARY_MS = 30000,
     CANARY_TEXT = 4096,
+    AGAIN_MS = 200, /* after there was no descriptor left: clients may have them all */
     LEAST_FREE_MIB = 64,   /* below this nothing can be stored */
     NICE_FREE_MIB = 2048,  /* a dependency set and a few bundles */
     LEAST_NODE_MAJOR = 20, /* what public bundles are built for */
@@ -145,6 +146,30 @@ const char *probe_level(const struct probe *r)
 bool probe_level_is_enough(const char *level, const char *required)
 {
     return strcmp(level, "full") == 0 || strcmp(level, required) == 0;
+}
+
+json_t *probe_layers(const struct probe *r)
+{
+    json_t *layers = json_object();
+
+    for (size_t i = 0; i < r->n; i++) {
+        const struct probe_wall *w = &r->walls[i];
+        if (is_wall(w->name))
+            json_object_set_new(layers, w->name, json_boolean(w->state == PROBE_OK));
+    }
+    return layers;
+}
+
+char *probe_why(const struct probe *r)
+{
+    struct buf text = { 0 };
+
+    for (size_t i = 0; i < r->n; i++) {
+        const struct probe_wall *w = &r->walls[i];
+        if (is_wall(w->name) && w->state != PROBE_OK)
+            buf_format(&text, "%s%s: %s", text.n ? "; " : "", w->name, w->found);
+    }
+    return buf_take(&text);
 }
 
 json_t *probe_to_json(const struct probe *r)
@@ -544,6 +569,14 @@ static void on_patience_ended(void *arg)
     child_kill(p->child);
 }
 
+static void on_begin(void *arg)
+{
+    struct probing *p = arg;
+
+    p->patience = NULL;
+    run_next(p);
+}
+
 static void run_next(struct probing *p)
 {
     const struct canary *c = NULL;
@@ -553,11 +586,16 @@ static void run_next(struct probing *p)
         p->next++;
     /* Where no box can be built, the others would say the same again. */
     if (p->next < n_items(canaries) && strcmp(probe_level(&p->report), "below") != 0)
-        c = &canaries[p->next++];
-    if (!c || pipe2(ends, O_CLOEXEC) < 0) {
+        c = &canaries[p->next];
+    if (!c) {
         p->fn(p->arg, &p->report);
         return;
     }
+    if (pipe2(ends, O_CLOEXEC) < 0) { /* a wall that was not tried must not count as one that stands */
+        p->patience = loop_timer(p->loop, AGAIN_MS, on_begin, p);
+        return;
+    }
+    p->next++;
     const struct plan_limits limits = { .net = PLAN_NET_NONE,
                                         .memory_mib = c->browser ? 1024 : 512,
                                         .pids = 256,
@@ -597,14 +635,6 @@ static void look_at_network(struct probe *r, bool caged)
                  mem_text("jobs reach what egress allows, installs the package registry"), NULL);
 }
 
-static void on_begin(void *arg)
-{
-    struct probing *p = arg;
-
-    p->patience = NULL;
-    run_next(p);
-}
-
 struct probing *probe_start(struct spawner *s, struct loop *loop, const struct probe_options *o,
                             probe_fn fn, void *arg)
 {
@@ -640,36 +670,4 @@ void probing_free(struct probing *p)
         buf_done(&p->tried[i].open);
     mem_free(p->report.walls);
     mem_free(p);
-}
-
-static void on_boxes(void *arg, const struct probe *r)
-{
-    (void)r;
-    loop_stop(arg);
-}
-
-const char *probe_boxes(struct spawner *s, bool caged,
-                        const struct confined *const own[CONFINE_PROCESSES], char **why,
-                        json_t **layers)
-{
-    struct probe_options options = { .data_dir = "/", .caged = caged };
-    scoped(loop_free) struct loop *loop = loop_new(&clock_real);
-    scoped(buf_done) struct buf text = { 0 };
-
-    memcpy(options.own, own, sizeof options.own);
-    spawner_attach(s, loop);
-    scoped(probing_free) struct probing *p = probe_start(s, loop, &options, on_boxes, loop);
-    loop_run(loop);
-    spawner_attach(s, NULL);
-    *layers = json_object();
-    for (size_t i = 0; i < p->report.n; i++) {
-        const struct probe_wall *w = &p->report.walls[i];
-        if (!is_wall(w->name))
-            continue;
-        json_object_set_new(*layers, w->name, json_boolean(w->state == PROBE_OK));
-        if (w->state != PROBE_OK)
-            buf_format(&text, "%s%s: %s", text.n ? "; " : "", w->name, w->found);
-    }
-    *why = buf_take(&text);
-    return probe_level(&p->report);
 }

@@ -54,11 +54,9 @@ struct probing *probe_start(struct spawner *s, struct loop *loop, const struct p
 void probing_free(struct probing *p);
 DEFINE_SCOPED(struct probing, probing_free)
 
-/* For the start of the server, before its loop runs: builds some boxes and waits for them. Gives the
- * level, in `why` what keeps it from being "full", and in `layers` for each wall whether it stands
- * ({"files": true, ...}); the caller frees both. */
-const char *probe_boxes(struct spawner *s, bool caged,
-                        const struct confined *const own[CONFINE_PROCESSES], char **why,
-                        json_t **layers);
+/* Of the walls alone: for each whether it stands ({"files": true, ...}), and what keeps the level from
+ * being "full", "" when nothing does. The caller frees them. */
+json_t *probe_layers(const struct probe *r);
+char *probe_why(const struct probe *r);
 
 #endif

@@ -174,11 +174,6 @@ void spawner_refuse(struct spawner *s, const char *why)
     s->refusal = mem_text(why);
 }
 
-bool spawner_refuses(const struct spawner *s)
-{
-    return s->refusal;
-}
-
 /* ---- what it tells ---- */
 
 static void drop(struct spawner *s, const struct child *c)

@@ -73,7 +73,6 @@ void spawner_set_gate(struct spawner *s, int fd, bool loopback, bool registry_lo
 
 /* From now on no box is built, and each child ends at once, with the step "walls" and `why`. */
 void spawner_refuse(struct spawner *s, const char *why);
-bool spawner_refuses(const struct spawner *s);
 
 /* What this machine lets us limit by cgroup. Waits for the spawner's first words. */
 struct spawner_limits {

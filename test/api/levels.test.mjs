@@ -48,6 +48,26 @@ test("a build has the level from when it is taken up, a job from when it leaves 
     assert.equal(listed.find((each) => each.id === id).sandbox_level, "strong");
 });
 
+test("before the walls are known reads and creates are answered, builds and jobs wait", async () => {
+    const { data } = server;
+    let t = await Tenant.make("early", server);
+    await t.deploy(oneWorkflow("early", "return 1;"));
+    await server.end();
+    server = await Server.start({ data, env: HOST, early: true });
+    const health = await ready();
+    const known = health.sandbox !== null;
+    assert.equal(health.waits, known ? null : "builds and jobs wait until the walls of boxes were tried");
+    assert.equal(health.layers !== null, known);
+    t = Object.assign(new Tenant(server.url, await server.key(t.name)), { name: t.name, server });
+    const id = await t.start("early");
+    const { deployment_id } = await t.ok("deployments/create", oneWorkflow("later", "return 2;"));
+    assert.equal((await t.finished(id)).sandbox_level, "strong");
+    const built = await t.ok("deployments/sync", { id: deployment_id, wait_seconds: 60 });
+    assert.deepEqual([built.status, built.sandbox_level], ["ready", "strong"]);
+    const { waits, sandbox } = await ready();
+    assert.deepEqual([waits, sandbox], [null, "strong"]);
+});
+
 test("below what is required builds and jobs are refused, and it is said why", async () => {
     let t = await Tenant.make("required", server);
     await t.deploy(oneWorkflow("wanted", "return 1;"));

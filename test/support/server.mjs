@@ -47,10 +47,11 @@ export class Server {
     /**
      * Starts a server on a port of the kernel's choice.
      *
-     * @param {{data?: string, env?: Record<string, string>, args?: string[], binary?: string}} [options]
-     *   `data`: a folder that an earlier server left; else a new one. `binary`: another one than the tested
+     * @param {{data?: string, env?: Record<string, string>, args?: string[], binary?: string, early?: boolean}} [options]
+     *   `data`: a folder that an earlier server left; else a new one. `binary`: another one than the tested.
+     *   `early`: as soon as it listens, while it still tries its walls and nothing is built and run
      */
-    static async start({ data, env = {}, args = [], binary = BINARY } = {}) {
+    static async start({ data, env = {}, args = [], binary = BINARY, early = false } = {}) {
         const server = new Server("", data ?? mkdtempSync(join(tmpdir(), "impresario-test-")));
         const child = spawn(binary, ["serve", "--data", server.data, "--listen", "127.0.0.1:0", ...args], {
             env: {
@@ -75,6 +76,7 @@ export class Server {
             });
         }
         server.url = await server.#listening();
+        if (!early) await server.opens();
         return server;
     }
 
@@ -95,6 +97,11 @@ export class Server {
                 fail(`the server ended before it listened (${signal ?? code})`);
             });
         });
+    }
+
+    /** Resolves when the server knows its walls: from then on it builds and runs, or refuses to. */
+    opens() {
+        return this.says(/"event":"sandbox\.(level|refused)"/);
     }
 
     /** What the server wrote last, on stdout and stderr. */

@@ -26,7 +26,7 @@ const SCHEMA = `
         id TEXT PRIMARY KEY, tenant_id TEXT NOT NULL, version INTEGER NOT NULL, status TEXT NOT NULL,
         description TEXT, entry_point TEXT NOT NULL, auto_repair INTEGER NOT NULL, source_key TEXT,
         source_size INTEGER, source_digest TEXT, bundle_key TEXT, build_error TEXT, workflows TEXT,
-        created_at INTEGER NOT NULL, built_at INTEGER, UNIQUE (tenant_id, version)) STRICT;
+        created_at INTEGER NOT NULL, built_at INTEGER, sandbox_level TEXT, UNIQUE (tenant_id, version)) STRICT;
     CREATE INDEX IF NOT EXISTS deployment_by_tenant ON deployment (tenant_id, id);
     CREATE TABLE IF NOT EXISTS workflow (
         id TEXT PRIMARY KEY, tenant_id TEXT NOT NULL, name TEXT NOT NULL,
@@ -60,8 +60,8 @@ function seed(db, { keys, deployment, workflow }) {
     if (deployment)
         db.prepare(
             `INSERT INTO deployment (id, tenant_id, version, status, description, entry_point, auto_repair,
-                source_key, bundle_key, build_error, workflows, created_at, built_at)
-             VALUES (?, ?, 1, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)`,
+                source_key, bundle_key, build_error, workflows, created_at, built_at, sandbox_level)
+             VALUES (?, ?, 1, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)`,
         ).run(
             deployment.id,
             ids[0],
@@ -74,6 +74,7 @@ function seed(db, { keys, deployment, workflow }) {
             JSON.stringify(deployment.workflows),
             Date.parse(deployment.created_at),
             Date.parse(deployment.built_at),
+            deployment.sandbox_level,
         );
     if (workflow)
         db.prepare(
@@ -206,6 +207,7 @@ export function app(openDatabase, data, seedFile) {
                 build_error: row.build_error,
                 entry_point: row.entry_point,
                 built_at: iso(row.built_at),
+                sandbox_level: row.sandbox_level,
                 created_at: iso(row.created_at),
                 workflows: parsed(row.workflows),
             };
