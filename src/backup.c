@@ -15,6 +15,7 @@
  */
 #include "serve.h"
 
+#include "artifact/late_archive.h"
 #include "base/env.h"
 #include "base/id.h"
 #include "base/json.h"
@@ -28,8 +29,6 @@
 #include "domain/sealed.h"
 #include "domain/stored.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -585,7 +584,7 @@ static int begin(const struct args *args, const char *name, int *argc, char **ar
     }
     if (settings_load(settings, argc, argv, environ, &e) == 0) {
         --*argc; /* argv[0] is the command */
-        if (args_read(args, argc, argv + 1, asked, &e) == 0)
+        if (args_read(args, argc, argv + 1, asked, &e) == 0 && archive_late(&e) == 0)
             return 0;
     }
     fprintf(stderr, "impresario: %s\n", e.msg);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "artifact/pack.h"
 
+#include "artifact/late_archive.h"
 #include "artifact/names.h"
 #include "base/buf.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -282,6 +281,8 @@ int pack_directory(const char *dir, const struct pack_options *options, pack_sin
     if (fd < 0)
         return err_set_errno(e, errno == ENOENT || errno == ENOTDIR ? ERR_INPUT : ERR_IO, errno,
                              "open the folder %s", dir);
+    if (archive_late(e) < 0)
+        return -1;
     /* As in unpack.c: libarchive shall leave names as they are. */
     locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     if (!utf8)

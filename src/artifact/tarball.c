@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "artifact/tarball.h"
 
-#include <archive.h>
-#include <archive_entry.h>
+#include "artifact/late_archive.h"
+
 #include <stdlib.h>
 
 static int add(struct archive *a, const char *path, const json_t *text)
@@ -41,6 +41,8 @@ static const char **sorted(const json_t *files)
 
 int tarball_write(int fd, const json_t *files, struct err *e)
 {
+    if (archive_late(e) < 0)
+        return -1;
     struct archive *a = archive_write_new();
     const char **paths = sorted(files);
     bool fine = archive_write_set_format_pax_restricted(a) == ARCHIVE_OK &&

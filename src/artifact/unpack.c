@@ -14,11 +14,10 @@
 #include "artifact/unpack.h"
 
 #include "artifact/inflow.h"
+#include "artifact/late_archive.h"
 #include "artifact/names.h"
 #include "base/bounds.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -477,6 +476,8 @@ int unpack_archive(int in, int into, const struct unpack_options *options, struc
 {
     struct unpacking u = { .options = options, .into = into };
 
+    if (archive_late(e) < 0)
+        return -1;
     u.max_bytes = options->max_bytes ? options->max_bytes : (uint64_t)LIMIT_UNPACKED_MIB << 20;
     u.max_entries = options->max_entries ? options->max_entries : LIMIT_ENTRIES;
     u.max_path = options->max_path ? options->max_path : LIMIT_PATH;

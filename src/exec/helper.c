@@ -29,7 +29,8 @@ enum { STARTER_FD = HELPER_FD, ASK_START = 's', ASK_WAIT = 'w' };
 
 struct helper {
     pid_t starter;
-    int fd; /* to it */
+    int fd;     /* to it */
+    bool asked; /* for a process, and its answer is not heard yet */
     pid_t pid;
 };
 
@@ -171,12 +172,10 @@ int helper_new(const char *const argv[], char *const envp[], struct helper **out
 }
 
 /* What the starter answers, or a negative errno. */
-static int32_t ask(const struct helper *h, char what, const int *fds, size_t n_fds)
+static int32_t hear(const struct helper *h)
 {
     int32_t answer = -EPIPE;
 
-    if (wire_send(h->fd, &what, 1, fds, n_fds, true) < 0)
-        return -errno;
     for (;;) {
         ssize_t n = read(h->fd, &answer, sizeof answer);
         if (n == sizeof answer)
@@ -188,24 +187,32 @@ static int32_t ask(const struct helper *h, char what, const int *fds, size_t n_f
 
 int helper_start(struct helper *h, const int *fds, size_t n_fds, struct err *e)
 {
-    assert(h->pid == 0 && n_fds <= HELPER_FDS);
-    int32_t answer = ask(h, ASK_START, fds, n_fds);
+    const char what = ASK_START;
 
-    if (answer <= 0)
-        return err_set_errno(e, ERR_IO, -answer, "ask " HELPER_STARTER " for a process");
-    h->pid = answer;
+    assert(helper_pid(h) == 0 && n_fds <= HELPER_FDS);
+    if (wire_send(h->fd, &what, 1, fds, n_fds, true) < 0)
+        return err_set_errno(e, ERR_IO, errno, "ask " HELPER_STARTER " for a process");
+    h->asked = true;
     return 0;
 }
 
-pid_t helper_pid(const struct helper *h)
+pid_t helper_pid(struct helper *h)
 {
+    if (h->asked) {
+        int32_t answer = hear(h);
+        h->pid = answer > 0 ? answer : 0;
+        h->asked = false;
+    }
     return h->pid;
 }
 
 int helper_wait(struct helper *h)
 {
-    int32_t status = h->pid > 0 ? ask(h, ASK_WAIT, NULL, 0) : 0;
+    const char what = ASK_WAIT;
+    int32_t status = 0;
 
+    if (helper_pid(h) > 0 && wire_send(h->fd, &what, 1, NULL, 0, true) == 0)
+        status = hear(h);
     h->pid = 0;
     return status < 0 ? 0 : status;
 }

@@ -24,12 +24,13 @@ struct helper;
 must_use int helper_new(const char *const argv[], char *const envp[], struct helper **out,
                         struct err *e);
 
-/* Starts the process, when none runs. The descriptors, HELPER_FDS at most, become HELPER_FD and those
- * after it. It has a session of its own: Ctrl-C is for the server, which decides how its children
+/* Asks for the process, when none runs, and does not wait for it: one that cannot be made lets go of
+ * its descriptors, as one that dies does. These, HELPER_FDS at most, become HELPER_FD and those after
+ * it. The process has a session of its own: Ctrl-C is for the server, which decides how its children
  * end. Until it has settled what signals mean to it, none arrives. */
 must_use int helper_start(struct helper *h, const int *fds, size_t n_fds, struct err *e);
 
-pid_t helper_pid(const struct helper *h); /* 0: none runs */
+pid_t helper_pid(struct helper *h); /* 0: none runs */
 
 /* Waits for its end, and gives the status of waitpid(); 0 when nobody knows. */
 int helper_wait(struct helper *h);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/wire.h"
 
+#include "base/late_curl.h"
 #include "model/provider.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
 #include <time.h>
@@ -128,9 +128,11 @@ static int exchange_real(const struct model_config *config, const char *request,
     size_t n = strlen(base);
     struct transfer t = { stop, &x->body, false };
     curl_off_t retry_after = 0;
+
+    if (curl_late(e) < 0)
+        return -1;
     CURL *curl = curl_easy_init();
     struct curl_slist *headers = headers_of(config);
-
     while (n > 0 && base[n - 1] == '/')
         n--;
     scoped(mem_free) char *url = mem_format("%.*s%s", (int)n, base, config->provider->path);

@@ -2,10 +2,10 @@
 #include "net/client.h"
 
 #include "base/clock.h"
+#include "base/late_curl.h"
 
-#include <curl/curl.h>
 #include <errno.h>
-#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -25,20 +25,16 @@ struct call {
     msec_t told;   /* when progress was last shown */
 };
 
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-
-static void curl_begin(void)
-{
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        abort();
-}
-
 struct client *client_new(const struct client_options *options)
 {
     const struct client_options o = options ? *options : (struct client_options){ 0 };
     struct client *c = mem_new(sizeof *c);
+    scoped(err_clear) struct err e = { 0 };
 
-    (void)pthread_once(&curl_once, curl_begin);
+    if (curl_late(&e) < 0) {
+        fprintf(stderr, "impresario: %s\n", e.msg);
+        exit(EXIT_FAILURE);
+    }
     c->curl = curl_easy_init();
     if (!c->curl)
         abort(); /* out of memory, as mem.h has it */
