@@ -627,11 +627,11 @@ PROMISE(a_job_knows_what_to_run)
     scoped(err_clear) struct err e = { 0 };
     struct job_run run = { 0 };
 
-    assert_int_equal(job_next(db, w->tenant.text, &run, &e), 0);
+    assert_int_equal(job_next(db, w->tenant.text, "", &run, &e), 0);
     deploy_ready(w, db, "[" WORKFLOW("books") "]");
     struct id id = queued_job(w, db);
     (void)queued_job(w, db);
-    assert_int_equal(job_next(db, w->tenant.text, &run, &e), 1);
+    assert_int_equal(job_next(db, w->tenant.text, "", &run, &e), 1);
     assert_string_equal(run.id.text, id.text);
     assert_string_equal(run.entry, "index.mjs");
     assert_null(run.layer);

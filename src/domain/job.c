@@ -387,16 +387,17 @@ int job_turn(struct db *db, const char *after, struct id *tenant, struct err *e)
     }
 }
 
-int job_next(struct db *db, const char *tenant, struct job_run *out, struct err *e)
+int job_next(struct db *db, const char *tenant, const char *after, struct job_run *out,
+             struct err *e)
 {
     static const struct stmt NEXT = {
         "job.next",
         "SELECT j.id, j.tenant_id, j.deployment_id, j.workflow, b.layer, b.blob_key, b.entry,"
         " b.kind, j.credential_id, j.params, j.launch, j.timeout_ms FROM job j"
         " JOIN deployment d ON d.id = j.deployment_id JOIN bundle b ON b.id = d.bundle_id"
-        " WHERE j.tenant_id = $1 AND j.status = 'queued' ORDER BY j.id LIMIT 1"
+        " WHERE j.tenant_id = $1 AND j.id > $2 AND j.status = 'queued' ORDER BY j.id LIMIT 1"
     };
-    scoped(rows_free) struct rows *r = db_query(db, &NEXT, P_TEXT(tenant));
+    scoped(rows_free) struct rows *r = db_query(db, &NEXT, P_TEXT(tenant), P_TEXT(after));
     int found = rows_next(r, e);
 
     if (found <= 0)

@@ -94,8 +94,9 @@ void job_run_done(struct job_run *run);
  * waiting. `after` is the one that had the last turn, or "". 1, or 0 when no job waits. */
 must_use int job_turn(struct db *db, const char *after, struct id *tenant, struct err *e);
 
-/* The tenant's oldest queued job: 1, or 0 when none waits. */
-must_use int job_next(struct db *db, const char *tenant, struct job_run *out, struct err *e);
+/* The tenant's oldest queued job behind `after`, an id or "": 1, or 0 when none waits there. */
+must_use int job_next(struct db *db, const char *tenant, const char *after, struct job_run *out,
+                      struct err *e);
 
 enum job_begin { JOB_COLD, JOB_WARM };
 /* 1: the job is now starting_browser (cold) or running (warm); 0: it was cancelled meanwhile. */

@@ -24,8 +24,13 @@ enum {
     START_PAUSE_MS = 1000, /* after a box could not even be asked for: no descriptors are left */
 };
 
+/* What the row of a job is to say: that its slot is being started, or that it runs. */
+enum want { BEGIN_NOT, BEGIN_COLD, BEGIN_WARM };
+
 struct place {
     struct slot *slot;
+    enum want wants;
+    bool later;   /* the store refused: at the next retry */
     bool begun;   /* the row of its job says so: the job needs an outcome */
     bool dropped; /* it is being killed, before its job began or while it waited for one */
     struct place *next;
@@ -41,6 +46,7 @@ struct dispatcher {
     struct demand demand;
     struct timer *cool;  /* fires when less is to be kept warm */
     struct timer *retry; /* nothing is given a slot before it fires */
+    struct timer *soon;  /* dispatches */
     int failures;        /* in a row */
     bool working;        /* inside dispatch(): callbacks ask for another round */
     bool again;
@@ -181,8 +187,9 @@ static void on_outcome(void *arg, struct slot *s, const struct slot_outcome *o)
 
 struct begin {
     struct dispatcher *d;
+    struct place *place;
     const struct job_run *run;
-    enum job_begin how;
+    enum want how;
     json_t *credentials, *missing;
     int begun;
     bool lost; /* the job has begun, and cannot go on: `fault` */
@@ -192,9 +199,11 @@ struct begin {
 static int begin(struct db *db, void *arg, struct err *e)
 {
     struct begin *b = arg;
+    bool warm = b->how == BEGIN_WARM;
 
-    b->begun = job_begin(db, b->run->id.text, b->d->engine->epoch, b->how, e);
-    if (b->begun > 0 && b->how == JOB_WARM)
+    b->begun =
+        job_begin(db, b->run->id.text, b->d->engine->epoch, warm ? JOB_WARM : JOB_COLD, e);
+    if (b->begun > 0 && warm)
         b->lost = credential_collect(db, b->d->engine->with.sealer, b->run->tenant.text,
                                      json_object_get(b->run->launch, "credential_names"),
                                      b->credentials, b->missing, &b->fault) < 0;
@@ -215,37 +224,108 @@ static void drop(struct place *p)
     slot_kill(p->slot);
 }
 
-/* The job's slot is ready: the row says `running`, and then the job is told to run. While the store
- * cannot say so the job waits in its slot. */
-static void run(struct dispatcher *d, struct place *p)
+/* While the store cannot say `running` the job waits in its slot; one whose slot is not ready goes back
+ * into the queue. */
+static void not_begun(const struct begin *b, const struct err *e)
 {
-    scoped(err_clear) struct err e = { 0 };
-    scoped(json_decref) json_t *credentials = json_object();
-    scoped(json_decref) json_t *missing = json_array();
-    struct begin b = { d, slot_job(p->slot), JOB_WARM, credentials, missing, 0, false, { 0 } };
+    log_event(LOG_ERROR, "job.not_begun", F_TEXT("job", b->run->id.text), F_TEXT("error", e->msg));
+    try_later(b->d, STORE_PAUSE_MS);
+    if (b->how == BEGIN_COLD) {
+        drop(b->place);
+    } else {
+        b->place->wants = b->how;
+        b->place->later = true;
+    }
+}
 
-    if (store_write(d->engine->store, begin, &b, &e) < 0) {
-        log_event(LOG_ERROR, "job.not_begun", F_TEXT("job", b.run->id.text),
-                  F_TEXT("error", e.msg));
-        try_later(d, STORE_PAUSE_MS);
-    } else if (b.begun == 0) {
-        drop(p); /* it was cancelled at the last moment */
-    } else if (b.lost) {
-        log_event(LOG_ERROR, "job.no_credentials", F_TEXT("job", b.run->id.text),
-                  F_TEXT("error", b.fault.msg));
-        outcomes_keep(d->outcomes, b.run,
+static void begun(const struct begin *b)
+{
+    struct place *p = b->place;
+
+    p->begun = true;
+    if (b->how == BEGIN_COLD)
+        return;
+    if (b->lost) {
+        log_event(LOG_ERROR, "job.no_credentials", F_TEXT("job", b->run->id.text),
+                  F_TEXT("error", b->fault.msg));
+        outcomes_keep(b->d->outcomes, b->run,
                       &(struct job_outcome){ .status = JOB_FAILED,
                                              .error = "The server could not open the job's "
                                                       "credentials; see its log" });
         p->begun = false;
         drop(p);
-    } else {
-        p->begun = true;
-        log_event(LOG_INFO, "job.started", F_TEXT("job", b.run->id.text),
-                  F_TEXT("workflow", b.run->workflow));
-        slot_run(p->slot, credentials, missing);
+        return;
     }
-    err_clear(&b.fault);
+    log_event(LOG_INFO, "job.started", F_TEXT("job", b->run->id.text),
+              F_TEXT("workflow", b->run->workflow));
+    slot_run(p->slot, b->credentials, b->missing);
+}
+
+static void end_begin(struct begin *b, const struct store_part *part)
+{
+    if (part->r < 0)
+        not_begun(b, part->err);
+    else if (b->begun == 0)
+        drop(b->place); /* it was cancelled at the last moment */
+    else
+        begun(b);
+    json_decref(b->credentials);
+    json_decref(b->missing);
+    err_clear(&b->fault);
+    err_clear(part->err);
+}
+
+static size_t count_wants(const struct dispatcher *d)
+{
+    size_t n = 0;
+
+    for (const struct place *p = d->places; p; p = p->next)
+        n += p->wants != BEGIN_NOT && !p->later;
+    return n;
+}
+
+/* All jobs that were given a slot meanwhile: their rows say so in one commit, each by itself, and then
+ * those whose slots are ready are told to run. */
+static void begin_all(struct dispatcher *d)
+{
+    size_t n = count_wants(d), i = 0;
+
+    if (n == 0)
+        return;
+    scoped(mem_free) struct begin *begins = mem_new_array(n, sizeof *begins);
+    scoped(mem_free) struct store_part *parts = mem_new_array(n, sizeof *parts);
+    scoped(mem_free) struct err *errs = mem_new_array(n, sizeof *errs);
+    for (struct place *p = d->places; p; p = p->next) {
+        if (p->wants == BEGIN_NOT || p->later)
+            continue;
+        begins[i] = (struct begin){ .d = d,
+                                    .place = p,
+                                    .run = slot_job(p->slot),
+                                    .how = p->wants,
+                                    .credentials = json_object(),
+                                    .missing = json_array() };
+        parts[i] = (struct store_part){ begin, &begins[i], &errs[i], 0 };
+        p->wants = BEGIN_NOT;
+        i++;
+    }
+    store_write_all(d->engine->store, parts, n);
+    for (i = 0; i < n; i++)
+        end_begin(&begins[i], &parts[i]);
+}
+
+static void on_soon(void *arg)
+{
+    struct dispatcher *d = arg;
+
+    d->soon = NULL;
+    dispatch(d);
+}
+
+/* When this turn of the loop is over, once for all that happens in it. */
+static void dispatch_soon(struct dispatcher *d)
+{
+    if (!d->soon)
+        d->soon = loop_timer(d->engine->loop, 0, on_soon, d);
 }
 
 static void on_ready(void *arg, struct slot *s)
@@ -255,8 +335,8 @@ static void on_ready(void *arg, struct slot *s)
 
     d->failures = 0;
     if (slot_job(s) && !p->dropped)
-        run(d, p);
-    dispatch(d);
+        p->wants = BEGIN_WARM;
+    dispatch_soon(d);
 }
 
 static void retry(void *arg)
@@ -264,10 +344,8 @@ static void retry(void *arg)
     struct dispatcher *d = arg;
 
     d->retry = NULL;
-    for (struct place *p = d->places; p && !d->retry; p = p->next) {
-        if (slot_job(p->slot) && slot_state(p->slot) == SLOT_READY && !p->dropped)
-            run(d, p);
-    }
+    for (struct place *p = d->places; p; p = p->next)
+        p->later = false;
     dispatch(d);
 }
 
@@ -293,7 +371,7 @@ static void on_ended(void *arg, struct slot *s, const char *why)
         note(d);
         return;
     }
-    dispatch(d);
+    dispatch_soon(d);
 }
 
 /* ---- starting ---- */
@@ -345,9 +423,24 @@ struct next {
     int found;
 };
 
+/* The last of the tenant's jobs that have a slot while their rows still wait; "": there is none. */
+static const char *reserved(const struct dispatcher *d, const struct id *tenant)
+{
+    const char *last = "";
+
+    for (const struct place *p = d->places; p; p = p->next) {
+        const struct job_run *job = slot_job(p->slot);
+        if (p->wants != BEGIN_NOT && !p->begun &&
+            strcmp(job->tenant.text, tenant->text) == 0 && strcmp(job->id.text, last) > 0)
+            last = job->id.text;
+    }
+    return last;
+}
+
 static int next_job(struct db *db, void *arg, struct err *e)
 {
     struct next *n = arg;
+    struct id first = { 0 };
 
     n->tenant = n->d->last;
     /* Who is passed over has a job in a slot, so after as many as there are jobs all were asked. */
@@ -355,10 +448,15 @@ static int next_job(struct db *db, void *arg, struct err *e)
         n->found = job_turn(db, n->tenant.text, &n->tenant, e);
         if (n->found <= 0)
             return n->found;
+        if (strcmp(n->tenant.text, first.text) == 0)
+            break;
         if (n->taken < n->d->slots || !has_job(n->d, &n->tenant)) {
-            n->found = job_next(db, n->tenant.text, &n->run, e);
-            return n->found < 0 ? -1 : 0;
+            n->found = job_next(db, n->tenant.text, reserved(n->d, &n->tenant), &n->run, e);
+            if (n->found != 0)
+                return n->found < 0 ? -1 : 0;
         }
+        if (passed == 0)
+            first = n->tenant;
     }
     n->found = 0;
     return 0;
@@ -441,19 +539,7 @@ static bool place_one(struct dispatcher *d)
     }
     demand_note(&d->demand, now(d));
     slot_reserve(p->slot, &next.run);
-    if (slot_state(p->slot) == SLOT_READY) {
-        run(d, p);
-        return true;
-    }
-    struct begin b = { d, slot_job(p->slot), JOB_COLD, NULL, NULL, 0, false, { 0 } };
-    if (store_write(d->engine->store, begin, &b, &e) < 0) {
-        log_event(LOG_ERROR, "job.not_begun", F_TEXT("job", b.run->id.text),
-                  F_TEXT("error", e.msg));
-        try_later(d, STORE_PAUSE_MS);
-    }
-    p->begun = b.begun > 0;
-    if (!p->begun)
-        drop(p); /* it was cancelled meanwhile, or its row stays queued for another try */
+    p->wants = slot_state(p->slot) == SLOT_READY ? BEGIN_WARM : BEGIN_COLD;
     return true;
 }
 
@@ -499,10 +585,6 @@ static void keep_warm(struct dispatcher *d)
 
 static void dispatch(struct dispatcher *d)
 {
-    if (!engine_is_open(d->engine)) {
-        note(d);
-        return;
-    }
     if (d->working) {
         d->again = true;
         return;
@@ -510,17 +592,19 @@ static void dispatch(struct dispatcher *d)
     d->working = true;
     do {
         d->again = false;
-        while (place_one(d))
+        while (engine_is_open(d->engine) && place_one(d))
             continue;
+        begin_all(d); /* also while this server drains: of jobs whose slots were being started */
     } while (d->again);
-    keep_warm(d);
+    if (engine_is_open(d->engine))
+        keep_warm(d);
     d->working = false;
     note(d);
 }
 
 void dispatcher_wake(struct dispatcher *d)
 {
-    dispatch(d);
+    dispatch_soon(d);
 }
 
 /* ---- ending ---- */
@@ -606,6 +690,7 @@ void dispatcher_free(struct dispatcher *d)
         mem_free(p);
     }
     timer_free(d->retry);
+    timer_free(d->soon);
     timer_free(d->cool);
     outcomes_free(d->outcomes);
     mem_free(d->warm_layer);

@@ -364,8 +364,8 @@ static void an_outcome_waits_for_room_on_the_disk(void **state)
     assert_int_equal(k.n_result, LARGE);
 
     outcomes_keep(outcomes, &k.run, &(struct job_outcome){ .status = JOB_FAILED, .error = "late" });
+    outcomes_free(outcomes); /* writes it */
     assert_status(&k, "completed");
-    outcomes_free(outcomes);
     loop_free(loop);
     store_close(k.store);
     job_run_done(&k.run);

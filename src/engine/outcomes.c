@@ -12,6 +12,8 @@ struct waiting {
     struct job_outcome outcome;
     char *texts[TEXTS]; /* what the above point to */
     size_t n_texts;
+    bool tried;  /* in vain, and the log says so */
+    int changed; /* 0: the job had an outcome before */
     struct waiting *next;
 };
 
@@ -19,36 +21,8 @@ struct outcomes {
     struct store *store;
     struct loop *loop;
     struct waiting *waiting; /* few: no job begins while nothing can be written */
-    struct timer *again;
+    struct timer *next;
 };
-
-struct finish {
-    const char *job;
-    const struct job_outcome *outcome;
-    int changed;
-};
-
-static int finish(struct db *db, void *arg, struct err *e)
-{
-    struct finish *f = arg;
-
-    f->changed = job_finish(db, f->job, f->outcome, e);
-    return f->changed < 0 ? -1 : 0;
-}
-
-static int keep(struct outcomes *o, const char *job, const char *workflow,
-                const struct job_outcome *outcome, struct err *e)
-{
-    static const char *const names[] = { "completed", "failed", "cancelled" };
-    struct finish f = { job, outcome, 0 };
-
-    if (store_write(o->store, finish, &f, e) < 0)
-        return -1;
-    if (f.changed)
-        log_event(LOG_INFO, "job.ended", F_TEXT("job", job), F_TEXT("workflow", workflow),
-                  F_TEXT("status", names[outcome->status]));
-    return 0;
-}
 
 static const char *own(struct waiting *w, const char *text)
 {
@@ -77,11 +51,48 @@ static void waiting_free(struct waiting *w)
     mem_free(w);
 }
 
-static void keep_waiting(struct outcomes *o)
+/* ---- keeping ---- */
+
+static int finish(struct db *db, void *arg, struct err *e)
 {
-    for (struct waiting **at = &o->waiting, *w; (w = *at);) {
-        scoped(err_clear) struct err e = { 0 };
-        if (keep(o, w->job, w->workflow, &w->outcome, &e) < 0) {
+    struct waiting *w = arg;
+
+    w->changed = job_finish(db, w->job, &w->outcome, e);
+    return w->changed < 0 ? -1 : 0;
+}
+
+static void say(struct waiting *w, int r, const struct err *e)
+{
+    static const char *const names[] = { "completed", "failed", "cancelled" };
+
+    if (r < 0 && !w->tried)
+        log_event(LOG_ERROR, "job.not_settled", F_TEXT("job", w->job), F_TEXT("error", e->msg));
+    else if (r == 0 && w->changed)
+        log_event(LOG_INFO, "job.ended", F_TEXT("job", w->job), F_TEXT("workflow", w->workflow),
+                  F_TEXT("status", names[w->outcome.status]));
+    w->tried = true;
+}
+
+/* All that wait, in one commit, each by itself: one that cannot be kept does not keep others back. */
+static void keep_all(struct outcomes *o)
+{
+    size_t n = 0;
+
+    for (const struct waiting *w = o->waiting; w; w = w->next)
+        n++;
+    if (n == 0)
+        return;
+    scoped(mem_free) struct store_part *parts = mem_new_array(n, sizeof *parts);
+    scoped(mem_free) struct err *errs = mem_new_array(n, sizeof *errs);
+    size_t i = 0;
+    for (struct waiting *w = o->waiting; w; w = w->next, i++)
+        parts[i] = (struct store_part){ finish, w, &errs[i], 0 };
+    store_write_all(o->store, parts, n);
+    i = 0;
+    for (struct waiting **at = &o->waiting, *w; (w = *at); i++) {
+        say(w, parts[i].r, &errs[i]);
+        err_clear(&errs[i]);
+        if (parts[i].r < 0) {
             at = &w->next;
             continue;
         }
@@ -90,28 +101,25 @@ static void keep_waiting(struct outcomes *o)
     }
 }
 
-static void on_again(void *arg)
+static void on_next(void *arg)
 {
     struct outcomes *o = arg;
 
-    keep_waiting(o);
-    o->again = o->waiting ? loop_timer(o->loop, AGAIN_MS, on_again, o) : NULL;
+    o->next = NULL;
+    keep_all(o);
+    if (o->waiting)
+        o->next = loop_timer(o->loop, AGAIN_MS, on_next, o);
 }
 
 void outcomes_keep(struct outcomes *o, const struct job_run *run, const struct job_outcome *outcome)
 {
-    scoped(err_clear) struct err e = { 0 };
-
-    keep_waiting(o); /* one of them may be this job's first */
-    if (keep(o, run->id.text, run->workflow, outcome, &e) == 0)
-        return;
-    log_event(LOG_ERROR, "job.not_settled", F_TEXT("job", run->id.text), F_TEXT("error", e.msg));
     struct waiting **end = &o->waiting;
+
     while (*end)
         end = &(*end)->next;
     *end = waiting_new(run, outcome);
-    if (!o->again)
-        o->again = loop_timer(o->loop, AGAIN_MS, on_again, o);
+    timer_free(o->next);
+    o->next = loop_timer(o->loop, 0, on_next, o);
 }
 
 struct outcomes *outcomes_new(struct store *store, struct loop *loop)
@@ -126,8 +134,8 @@ void outcomes_free(struct outcomes *o)
 {
     if (!o)
         return;
-    timer_free(o->again);
-    keep_waiting(o);
+    timer_free(o->next);
+    keep_all(o);
     while (o->waiting) {
         struct waiting *w = o->waiting;
         o->waiting = w->next;

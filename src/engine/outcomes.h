@@ -12,10 +12,11 @@
 struct outcomes;
 
 struct outcomes *outcomes_new(struct store *store, struct loop *loop);
-/* Returns when it is kept, or waits for another try. A job that has an outcome keeps its first. */
+/* It is written when the loop's turn is over, in one commit with others of that turn. A job that has an
+ * outcome keeps its first. */
 void outcomes_keep(struct outcomes *o, const struct job_run *run,
                    const struct job_outcome *outcome);
-/* Tries those that wait once more: what is not kept then, the next start finds running. */
+/* Writes those that wait: what is not kept then, the next start finds running. */
 void outcomes_free(struct outcomes *o);
 DEFINE_SCOPED(struct outcomes, outcomes_free)
 

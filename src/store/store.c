@@ -256,62 +256,83 @@ static void *write_loop(void *arg)
     return NULL;
 }
 
-void store_submit(struct store *s, store_fn fn, store_done done, void *arg)
+/* With the lock held. */
+static void submit(struct store *s, store_fn fn, store_done done, void *arg)
 {
     struct call *c = mem_new(sizeof *c);
 
     *c = (struct call){ fn, done, arg, 0, { 0 }, NULL };
-    pthread_mutex_lock(&s->lock);
     *s->last = c;
     s->last = &c->next;
     pthread_cond_signal(&s->work);
+}
+
+void store_submit(struct store *s, store_fn fn, store_done done, void *arg)
+{
+    pthread_mutex_lock(&s->lock);
+    submit(s, fn, done, arg);
     pthread_mutex_unlock(&s->lock);
 }
 
-struct waiting {
-    store_fn fn;
-    void *arg;
-    struct err *err;
-    int r;
-    bool over;
+/* Who waits for some parts. */
+struct latch {
     pthread_mutex_t lock;
     pthread_cond_t done;
+    size_t left;
 };
 
-static int waiting_fn(struct db *db, void *arg, struct err *e)
-{
-    struct waiting *w = arg;
+struct waited {
+    struct store_part *part;
+    struct latch *latch;
+};
 
-    return w->fn(db, w->arg, e);
+static int waited_fn(struct db *db, void *arg, struct err *e)
+{
+    const struct waited *w = arg;
+
+    return w->part->fn(db, w->part->arg, e);
 }
 
-static void waiting_done(void *arg, int r, const struct err *e)
+static void waited_done(void *arg, int r, const struct err *e)
 {
-    struct waiting *w = arg;
+    struct waited *w = arg;
+    struct latch *latch = w->latch;
 
-    pthread_mutex_lock(&w->lock);
-    w->r = r;
+    w->part->r = r;
     if (r < 0)
-        err_set(w->err, e->code, "%s", e->msg ? e->msg : "no reason given");
-    w->over = true;
-    pthread_cond_signal(&w->done);
-    pthread_mutex_unlock(&w->lock);
+        err_set(w->part->err, e->code, "%s", e->msg ? e->msg : "no reason given");
+    mem_free(w);
+    pthread_mutex_lock(&latch->lock);
+    if (--latch->left == 0)
+        pthread_cond_signal(&latch->done);
+    pthread_mutex_unlock(&latch->lock);
+}
+
+void store_write_all(struct store *s, struct store_part *parts, size_t n)
+{
+    struct latch latch = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, n };
+
+    pthread_mutex_lock(&s->lock); /* the writer finds all of them, or none */
+    for (size_t i = 0; i < n; i++) {
+        struct waited *w = mem_new(sizeof *w);
+        *w = (struct waited){ &parts[i], &latch };
+        submit(s, waited_fn, waited_done, w);
+    }
+    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_lock(&latch.lock);
+    while (latch.left > 0)
+        pthread_cond_wait(&latch.done, &latch.lock);
+    pthread_mutex_unlock(&latch.lock);
+    pthread_mutex_destroy(&latch.lock);
+    pthread_cond_destroy(&latch.done);
 }
 
 int store_write(struct store *s, store_fn fn, void *arg, struct err *e)
 {
-    struct waiting w = {
-        fn, arg, e, 0, false, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER
-    };
+    struct store_part part = { fn, arg, e, 0 };
 
-    store_submit(s, waiting_fn, waiting_done, &w);
-    pthread_mutex_lock(&w.lock);
-    while (!w.over)
-        pthread_cond_wait(&w.done, &w.lock);
-    pthread_mutex_unlock(&w.lock);
-    pthread_mutex_destroy(&w.lock);
-    pthread_cond_destroy(&w.done);
-    return w.r;
+    store_write_all(s, &part, 1);
+    return part.r;
 }
 
 /* ---- readers ---- */

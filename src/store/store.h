@@ -43,7 +43,16 @@ typedef void (*store_done)(void *arg, int r, const struct err *e);
 
 /* Runs fn on the writer thread and returns when it is durable. Any thread but the writer's. */
 must_use int store_write(struct store *s, store_fn fn, void *arg, struct err *e);
-/* The same without waiting; done runs on the writer thread. */
+/* Several at once, each kept or undone by itself, in one commit as far as one takes; returns when the
+ * last one is. */
+struct store_part {
+    store_fn fn;
+    void *arg;
+    struct err *err; /* why r is -1 */
+    int r;           /* 0 or -1, filled in */
+};
+void store_write_all(struct store *s, struct store_part *parts, size_t n);
+/* One without waiting; done runs on the writer thread. */
 void store_submit(struct store *s, store_fn fn, store_done done, void *arg);
 /* Runs fn on this thread, on a connection that only reads, with one view of the data. */
 must_use int store_read(struct store *s, store_fn fn, void *arg, struct err *e);

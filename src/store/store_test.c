@@ -104,6 +104,24 @@ static void a_write_that_fails_leaves_nothing_and_says_nothing(void **state)
     assert_int_equal(tenants(w), 1);
 }
 
+static void of_several_writes_each_is_kept_or_undone_by_itself(void **state)
+{
+    struct world *w = *state;
+    char first[] = "first", refused[] = "refused", last[] = "last";
+    struct err errs[3] = { 0 };
+    struct store_part parts[] = { { add, first, &errs[0], 0 },
+                                  { add, refused, &errs[1], 0 },
+                                  { add, last, &errs[2], 0 } };
+
+    store_write_all(w->store, parts, n_items(parts));
+    assert_int_equal(parts[0].r, 0);
+    assert_int_equal(parts[1].r, -1);
+    assert_int_equal(errs[1].code, ERR_CONFLICT);
+    assert_int_equal(parts[2].r, 0);
+    assert_int_equal(tenants(w), 2);
+    err_clear(&errs[1]);
+}
+
 /* Writes that are handed in while the writer is held, so that one group has them all. */
 struct group {
     sem_t held, go;
@@ -381,6 +399,8 @@ int main(void)
 {
     const struct CMUnitTest promises[] = {
         cmocka_unit_test_setup_teardown(a_write_that_fails_leaves_nothing_and_says_nothing,
+                                        open_world, close_world),
+        cmocka_unit_test_setup_teardown(of_several_writes_each_is_kept_or_undone_by_itself,
                                         open_world, close_world),
         cmocka_unit_test_setup_teardown(a_disk_that_is_full_keeps_nothing_that_was_said_to_fail,
                                         open_world, close_world),
