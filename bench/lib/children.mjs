@@ -31,6 +31,7 @@ function launch(command, args, { env = {}, stdio, ...rest }) {
 export class Child {
     #child;
     #words = [];
+    #listeners = [];
     #signal;
 
     /**
@@ -55,6 +56,7 @@ export class Child {
             for (const stream of [this.#child.stdout, this.#child.stderr])
                 createInterface({ input: stream }).on("line", (line) => {
                     if (this.#words.push(line) > 100) this.#words.shift();
+                    this.#listeners = this.#listeners.filter((heard) => !heard(line));
                     const match = ready.exec(line);
                     if (!match) return;
                     clearTimeout(timer);
@@ -66,6 +68,15 @@ export class Child {
                 fail(`ended before it was ready (${signal ?? code})`);
             });
         });
+    }
+
+    /** Resolves with the first line that it has written, or will write, that matches. */
+    says(pattern) {
+        const said = this.#words.find((line) => pattern.test(line));
+        if (said) return Promise.resolve(said);
+        return new Promise((resolve) =>
+            this.#listeners.push((line) => pattern.test(line) && (resolve(line), true)),
+        );
     }
 
     get pid() {

@@ -47,16 +47,15 @@ export async function startEarly(data, args = [], under = [], env = {}) {
     return Object.assign(child, { url: child.said[1], data });
 }
 
-const opened = (server) => until(server, "its walls are known", ({ sandbox }) => sandbox !== null);
+const opened = (server) => server.says(/"event":"sandbox\.(level|refused)"/);
 
 /** Until a browser waits for the next job. */
-export const warm = (server) => until(server, "a slot is warm", ({ warm: slots }) => slots > 0);
-
-async function until(server, what, is) {
-    const latest = performance.now() + WARM_MS;
+export async function warm(server) {
+    const until = performance.now() + WARM_MS;
     for (;;) {
-        if (is(JSON.parse(await get(`${server.url}/readyz`)))) return;
-        if (performance.now() > latest) throw new Error(`it does not become true that ${what}`);
+        const { warm: slots } = JSON.parse(await get(`${server.url}/readyz`));
+        if (slots > 0) return;
+        if (performance.now() > until) throw new Error("no slot became warm");
         await new Promise((resolve) => setTimeout(resolve, 50));
     }
 }
