@@ -20,6 +20,11 @@ struct upload {
     char digest[65];
 };
 
+/* Adds to `items` what follows the element `cursor` in a list, and moves the cursor to the last that
+ * it added; none is the end. */
+typedef int (*rest_fn)(struct db *db, const char *tenant, char cursor[static ID_TEXT_SIZE],
+                       json_t *items, struct err *e);
+
 struct call {
     const struct api_options *with;
     const char *tenant, *key;   /* ids */
@@ -29,6 +34,10 @@ struct call {
     json_t *issues;       /* a handler that refuses its input may say where: issue_custom() */
     json_t *data;         /* of a fault, where issues do not say it; the router frees it */
     char next_cursor[64]; /* becomes the header x-next-cursor unless empty */
+
+    /* The answer is a list that goes on behind `last`: it is read while it is sent. */
+    rest_fn rest;
+    char last[ID_TEXT_SIZE];
 
     /* For routes that wait: what the thing's state was when this request first looked. */
     bool looked;

@@ -117,8 +117,9 @@ static char *folded(const char *path)
 
 /* ---- answering ---- */
 
-static void reply(struct request *r, int status, struct buf *body, int retry_after,
-                  const char *allow)
+/* Of a body that is whole, or one that is read while it is sent. */
+static void reply_with(struct request *r, int status, struct buf *body,
+                       const struct http_source *source, int retry_after, const char *allow)
 {
     char seconds[16];
     struct http_header headers[7] = { { "content-type", "application/json" },
@@ -137,7 +138,16 @@ static void reply(struct request *r, int status, struct buf *body, int retry_aft
     atomic_fetch_add(&r->api->answered[status / 100], 1);
     log_event(LOG_DEBUG, "http.answered", F_TEXT("request", r->id),
               F_TEXT("route", r->entry ? r->entry->path : NULL), F_INT("status", status));
-    http_reply(r->http, status, headers, body);
+    if (source)
+        http_reply_from(r->http, status, headers, source);
+    else
+        http_reply(r->http, status, headers, body);
+}
+
+static void reply(struct request *r, int status, struct buf *body, int retry_after,
+                  const char *allow)
+{
+    reply_with(r, status, body, NULL, retry_after, allow);
 }
 
 /* With the reply the request is no longer ours: what shares its values is let go before. */
@@ -151,11 +161,92 @@ static struct buf answer_body(const struct request *r)
     return body;
 }
 
+/* ---- lists that are read while they are sent ---- */
+
+#define LIST_END "]}" /* of the array and its envelope */
+
+struct listing {
+    struct store *store;
+    rest_fn rest;
+    struct id tenant;
+    char cursor[ID_TEXT_SIZE];
+    struct buf first; /* all but LIST_END */
+    json_t *items;
+    bool ended;
+};
+
+static int read_rest(struct db *db, void *arg, struct err *e)
+{
+    struct listing *l = arg;
+
+    return l->rest(db, l->tenant.text, l->cursor, l->items, e);
+}
+
+static int print_rest(struct listing *l, struct buf *out)
+{
+    scoped(err_clear) struct err e = { 0 };
+    scoped(json_decref) json_t *items = json_array();
+    const json_t *item;
+    size_t i;
+
+    l->items = items;
+    if (store_read(l->store, read_rest, l, &e) < 0) {
+        log_event(LOG_ERROR, "http.list_broken_off", F_TEXT("error", e.msg));
+        return -1;
+    }
+    json_array_foreach(items, i, item) {
+        buf_char(out, ',');
+        json_print_into(item, out);
+    }
+    l->ended = json_array_size(items) == 0;
+    if (l->ended)
+        buf_text(out, LIST_END);
+    return 0;
+}
+
+static int list_more(void *arg, struct buf *out)
+{
+    struct listing *l = arg;
+
+    if (l->ended)
+        return 0;
+    if (l->first.n == 0)
+        return print_rest(l, out);
+    buf_add(out, l->first.data, l->first.n);
+    buf_done(&l->first);
+    return 0;
+}
+
+static void list_done(void *arg)
+{
+    struct listing *l = arg;
+
+    buf_done(&l->first);
+    mem_free(l);
+}
+
+static void answer_in_pieces(struct request *r, struct buf *first)
+{
+    struct listing *l = mem_new(sizeof *l);
+    const struct http_source source = { list_more, list_done, l };
+
+    *l = (struct listing){ .store = r->api->with.store,
+                           .rest = r->call.rest,
+                           .tenant = r->owner.tenant,
+                           .first = *first };
+    memcpy(l->cursor, r->call.last, sizeof l->cursor);
+    l->first.n -= strlen(LIST_END);
+    reply_with(r, 200, NULL, &source, 0, NULL);
+}
+
 void request_answer(struct request *r)
 {
     struct buf body = answer_body(r);
 
-    reply(r, 200, &body, 0, NULL);
+    if (r->call.rest)
+        answer_in_pieces(r, &body);
+    else
+        reply(r, 200, &body, 0, NULL);
 }
 
 static struct buf fault_body(const struct request *r, const struct err *e)

@@ -130,4 +130,17 @@ struct http_header {
 void http_reply(struct http_req *r, int status, const struct http_header *headers,
                 struct buf *body);
 
+/* An answer that is made while it is sent, so that it need not fit into memory. */
+struct http_source {
+    /* Adds the next piece to `out`; none is the end, and -1 breaks the connection off, since the status
+     * is sent already. On the event thread whenever the last piece is sent; not once drained. */
+    int (*more)(void *arg, struct buf *out);
+    void (*done)(void *arg); /* also when the peer went away; the request may be gone by then */
+    void *arg;
+};
+
+/* As http_reply(), with a body that comes in pieces. */
+void http_reply_from(struct http_req *r, int status, const struct http_header *headers,
+                     const struct http_source *source);
+
 #endif

@@ -119,6 +119,53 @@ static void bodies_may_be_chunked(void **state)
     world_stop(&w);
 }
 
+/* All that comes until the other side closes, without what is between `p`s. */
+static size_t count_pieces(int fd, char last[static 8])
+{
+    scoped(mem_free) char *block = mem_new(1 << 16);
+    size_t found = 0;
+    ssize_t n;
+
+    memset(last, 0, 8);
+    while ((n = read(fd, block, 1 << 16)) > 0) {
+        const char *at = memmem(block, (size_t)n, "\r\n\r\n", 4);
+        bool head = found == 0 && strncmp(block, "HTTP/1.1 200", 12) == 0 && at;
+        for (const char *c = head ? at : block; c < block + n; c++)
+            found += *c == 'p';
+        for (ssize_t i = n < 7 ? 0 : n - 7; i < n; i++) {
+            memmove(last, last + 1, 6);
+            last[6] = block[i];
+        }
+    }
+    return found;
+}
+
+static void an_answer_may_come_in_pieces(void **state)
+{
+    struct world w;
+    char last[8];
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    assert_true(peer_send(fd, "GET /pieces HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"));
+    assert_int_equal(count_pieces(fd, last), PIECES * PIECE);
+    assert_string_equal(last, "\r\n0\r\n\r\n");
+    world_wait_gone(&w, 1);
+    scoped(fd_close) int broken = peer_connect(&w);
+    assert_true(peer_send(broken, "GET /broken HTTP/1.1\r\nhost: a\r\n\r\n"));
+    assert_in_range(count_pieces(broken, last), 1, PIECE);
+    assert_null(strstr(last, "\r\n0\r\n"));
+    world_wait_gone(&w, 2);
+    scoped(fd_close) int left = peer_connect(&w);
+    assert_true(peer_send(left, "GET /pieces HTTP/1.1\r\nhost: a\r\n\r\n"));
+    world_wait_begun(&w, 3);
+    fd_close(take_fd(&left));
+    world_wait_gone(&w, 3);
+    world_stop(&w);
+    assert_int_equal(w.sources, 3);
+}
+
 static void a_stream_is_never_held_whole(void **state)
 {
     enum { MIB = 1 << 20, N = 40 };
@@ -520,6 +567,7 @@ int main(void)
         cmocka_unit_test(head_tells_the_length_and_sends_nothing),
         cmocka_unit_test(http_1_0_is_answered_and_closed),
         cmocka_unit_test(bodies_may_be_chunked),
+        cmocka_unit_test(an_answer_may_come_in_pieces),
         cmocka_unit_test(a_stream_is_never_held_whole),
         cmocka_unit_test(expect_100_continue_is_answered),
         cmocka_unit_test(a_body_that_announces_too_much_is_refused_before_it_comes),

@@ -74,6 +74,46 @@ static void *answer_elsewhere(void *arg)
     return NULL;
 }
 
+struct pieces {
+    struct world *world;
+    int left;
+    bool breaks;
+};
+
+static int more(void *arg, struct buf *out)
+{
+    struct pieces *p = arg;
+
+    if (p->left == 0)
+        return 0;
+    if (p->breaks && p->left < PIECES)
+        return -1;
+    memset(buf_reserve(out, PIECE), 'p', PIECE);
+    buf_grew(out, PIECE);
+    p->left--;
+    return 0;
+}
+
+static void done(void *arg)
+{
+    struct pieces *p = arg;
+    struct world *w = p->world;
+
+    pthread_mutex_lock(&w->lock);
+    w->sources++;
+    pthread_mutex_unlock(&w->lock);
+    mem_free(p);
+}
+
+static void answer_in_pieces(struct world *w, struct http_req *r, bool breaks)
+{
+    struct pieces *p = mem_new(sizeof *p);
+    const struct http_source source = { more, done, p };
+
+    *p = (struct pieces){ w, PIECES, breaks };
+    http_reply_from(r, 200, plain, &source);
+}
+
 static void complete(void *ctx, struct http_req *r)
 {
     struct world *w = ctx;
@@ -93,6 +133,10 @@ static void complete(void *ctx, struct http_req *r)
         if (pthread_create(&thread, NULL, answer_elsewhere, r) != 0)
             abort();
         (void)pthread_detach(thread);
+        return;
+    }
+    if (asks(r, "/pieces") || asks(r, "/broken")) {
+        answer_in_pieces(w, r, asks(r, "/broken"));
         return;
     }
     if (asks(r, "/echo") || asks(r, "/small"))

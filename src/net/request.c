@@ -104,12 +104,11 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
         log_event(LOG_ERROR, "http.header_refused", F_TEXT("name", name));
 }
 
-void http_reply(struct http_req *r, int status, const struct http_header *headers, struct buf *body)
+/* `data` is the body of the response, which owns it, or NULL. */
+static void reply(struct http_req *r, int status, const struct http_header *headers,
+                  struct MHD_Response *response, const char *data, size_t n)
 {
     struct http *h = r->http;
-    size_t n = body ? body->n : 0;
-    char *data = body ? buf_take(body) : mem_text("");
-    struct MHD_Response *response = MHD_create_response_from_buffer(n, data, MHD_RESPMEM_MUST_FREE);
 
     if (!response)
         abort(); /* out of memory, as mem.h has it */
@@ -137,6 +136,84 @@ void http_reply(struct http_req *r, int status, const struct http_header *header
     pthread_mutex_unlock(&h->lock);
     if (first)
         http_wake(h);
+}
+
+void http_reply(struct http_req *r, int status, const struct http_header *headers, struct buf *body)
+{
+    size_t n = body ? body->n : 0;
+    char *data = body ? buf_take(body) : mem_text("");
+
+    reply(r, status, headers, MHD_create_response_from_buffer(n, data, MHD_RESPMEM_MUST_FREE), data,
+          n);
+}
+
+/* An answer in pieces: what is left of the last one, and how much went before it. */
+struct stream {
+    struct http_req *req;
+    struct http_source source;
+    struct buf piece;
+    size_t sent; /* of the piece */
+    uint64_t before;
+    msec_t since;
+};
+
+static bool enter(struct http_req *r, bool first);
+static void leave(struct http *h);
+
+/* The peer may be as slow with each piece as with a body of that length. */
+static int next_piece(struct stream *s)
+{
+    struct http *h = s->req->http;
+
+    s->before += s->piece.n;
+    s->sent = 0;
+    buf_reset(&s->piece);
+    if (!enter(s->req, false))
+        return -1;
+    int r = s->source.more(s->source.arg, &s->piece);
+    leave(h);
+    if (s->since == 0)
+        s->since = http_now(h);
+    kept_due(&s->req->conn->kept,
+             s->since + h->grace_ms + (msec_t)((s->before + s->piece.n) * 1000 / h->min_rate),
+             false);
+    return r;
+}
+
+static ssize_t on_room(void *arg, uint64_t at, char *into, size_t room)
+{
+    struct stream *s = arg;
+
+    (void)at;
+    if (s->sent == s->piece.n && next_piece(s) < 0)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    size_t n = s->piece.n - s->sent < room ? s->piece.n - s->sent : room;
+    if (n == 0)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    memcpy(into, s->piece.data + s->sent, n);
+    s->sent += n;
+    return (ssize_t)n;
+}
+
+static void stream_free(void *arg)
+{
+    struct stream *s = arg;
+
+    s->source.done(s->source.arg);
+    buf_done(&s->piece);
+    mem_free(s);
+}
+
+void http_reply_from(struct http_req *r, int status, const struct http_header *headers,
+                     const struct http_source *source)
+{
+    enum { BLOCK = 32 * 1024 };
+    struct stream *s = mem_new(sizeof *s);
+
+    *s = (struct stream){ .req = r, .source = *source };
+    reply(r, status, headers,
+          MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, on_room, s, stream_free), NULL,
+          0);
 }
 
 static bool answered(struct http_req *r)

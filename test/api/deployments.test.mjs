@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import test from "node:test";
+import test, { after } from "node:test";
 import { send } from "../support/api.mjs";
 import { ballast, oneWorkflow, plain } from "../support/artifact.mjs";
 import { TIME, UUID } from "../support/contract.mjs";
+import { Server } from "../support/server.mjs";
 import { Tenant } from "../support/tenant.mjs";
 import { sourceOfFiles } from "../support/tar.mjs";
 
@@ -280,6 +281,25 @@ test("list is an array, newest first, in pages when it is asked for pages", asyn
     } while (cursor);
     assert.deepEqual(paged, ids);
     for (const id of ids) await mine.built(id);
+});
+
+test("a list of any length is whole, and the same in pages", async () => {
+    const server = await Server.start({ args: ["--build-workers", "0", "--warm-slots", "0", "--queue-builds", "1000"] });
+    after(() => server.stop());
+    const mine = await Tenant.make("deployments-long", server);
+    for (const n of [100, 1, 160]) {
+        const made = await Promise.all(Array.from({ length: n }, () => mine.ok("deployments/create", artifact)));
+        assert.equal(new Set(made.map(({ deployment_id: id }) => id)).size, n);
+        const all = await mine.ok("deployments/list", {});
+        const paged = [];
+        for (let cursor; cursor !== null; ) {
+            const answer = await mine.call("deployments/list", { limit: 90, ...(cursor ? { cursor } : {}) });
+            paged.push(...answer.body.json);
+            cursor = answer.headers.get("x-next-cursor");
+        }
+        assert.deepEqual(all, paged);
+        assert.ok(made.every(({ deployment_id: id }) => all.some((each) => each.id === id)));
+    }
 });
 
 test("list shows each deployment as sync does, in every state", async () => {
