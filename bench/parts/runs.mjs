@@ -8,13 +8,36 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { packageOf, upload, workflowModule } from "../lib/bundles.mjs";
 import { run as runCommand } from "../lib/children.mjs";
-import { ask, kept } from "../lib/load.mjs";
+import { ask, get, kept } from "../lib/load.mjs";
 import { NODE, startServer, template, warm } from "../lib/server.mjs";
-import { inTurn } from "../lib/turns.mjs";
+import { figure, inTurn } from "../lib/turns.mjs";
 
 const SCRIPT = fileURLToPath(new URL("../peers/playwright.mjs", import.meta.url));
 
 export const title = "Runs";
+
+/** What a job is doing, by the names of impresario_job_phase_seconds: all but work is what the server adds. */
+const PHASES = {
+    wait: "until a slot is told to run it (on disk by then)",
+    load: "until its handler is called: the bundle is unpacked and imported",
+    work: "in the workflow's own handler",
+    result: "until the handler's result is here",
+    settle: "until the result is on disk",
+};
+
+/** Seconds and number of each phase so far. */
+async function timed(server) {
+    const text = await get(`${server.url}/metrics`);
+    const found = {};
+    for (const [, what, phase, value] of text.matchAll(
+        /^impresario_job_phase_seconds_(sum|count)\{phase="(\w+)"\} (\S+)$/gm,
+    ))
+        found[phase] = { ...found[phase], [what]: Number(value) };
+    return found;
+}
+
+const mean = (before, after, phase) =>
+    ((after[phase].sum - before[phase].sum) / (after[phase].count - before[phase].count)) * 1000;
 
 /** A browser waits, and what started it has come to rest. */
 async function warmAndStill(server) {
@@ -52,6 +75,7 @@ export async function run(bench) {
     }
 
     await job();
+    const first = await timed(server);
     const found = await inTurn({ ours: job, script }, bench.rounds * 2, bench.progress);
     bench.row({
         id: "job/warm",
@@ -63,6 +87,15 @@ export async function run(bench) {
         peerName: "node + Playwright, cold",
         target: { times: 8 },
     });
+    const last = await timed(server);
+    for (const [phase, says] of Object.entries(PHASES))
+        bench.row({
+            id: `job/phase/${phase}`,
+            what: `of that, ${says}`,
+            unit: "ms",
+            better: "less",
+            ours: figure([mean(first, last, phase)]),
+        });
     agent.destroy();
     await server.end();
 }

@@ -89,6 +89,7 @@ static void metrics(struct api *a, struct http_req *r)
            (uint64_t)state.ready);
     metric(&out, "impresario_builds_running", "gauge", "Builds under way.", "",
            (uint64_t)state.building);
+    timings_print(engine_timings(a->with.engine), &out);
     help = "1: this wall of the sandboxes stands. See `impresario doctor`.";
     json_object_foreach(engine_walls(a->with.engine).layers, name, stands) {
         scoped(mem_free) char *label = mem_format("{name=\"%s\"}", name);

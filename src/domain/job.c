@@ -393,7 +393,7 @@ int job_next(struct db *db, const char *tenant, const char *after, struct job_ru
     static const struct stmt NEXT = {
         "job.next",
         "SELECT j.id, j.tenant_id, j.deployment_id, j.workflow, b.layer, b.blob_key, b.entry,"
-        " b.kind, j.credential_id, j.params, j.launch, j.timeout_ms FROM job j"
+        " b.kind, j.credential_id, j.params, j.launch, j.timeout_ms, j.created_at FROM job j"
         " JOIN deployment d ON d.id = j.deployment_id JOIN bundle b ON b.id = d.bundle_id"
         " WHERE j.tenant_id = $1 AND j.id > $2 AND j.status = 'queued' ORDER BY j.id LIMIT 1"
     };
@@ -412,6 +412,7 @@ int job_next(struct db *db, const char *tenant, const char *after, struct job_ru
         .params = json_loads(row_text(r, 9), 0, NULL),
         .launch = json_loads(row_text(r, 10), 0, NULL),
         .timeout_ms = row_int(r, 11),
+        .created_at = row_int(r, 12),
     };
     memcpy(run.id.text, row_text(r, 0), sizeof run.id.text);
     memcpy(run.tenant.text, row_text(r, 1), sizeof run.tenant.text);

@@ -86,7 +86,7 @@ struct job_run {
     char *entry, *kind;
     char *credential_id;
     json_t *params, *launch;
-    msec_t timeout_ms;
+    msec_t timeout_ms, created_at;
 };
 void job_run_done(struct job_run *run);
 

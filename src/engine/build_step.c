@@ -14,6 +14,10 @@ const char *const step_names[] = {
     [PREPARE] = "prepare", [INSTALL] = "install", [DISCOVER] = "discover"
 };
 
+static const enum timing timings[] = {
+    [PREPARE] = BUILD_PREPARE, [INSTALL] = BUILD_INSTALL, [DISCOVER] = BUILD_DISCOVER
+};
+
 /* ---- what its box says ---- */
 
 /* A phase that is over goes to what is said of the step; in discovery anybody may claim any. */
@@ -121,6 +125,7 @@ static void on_end(void *arg, const struct box_end *end)
     feed_free(take(b->input));
     feed_free(take(b->facts));
     next_phase(b, NULL);
+    timing_note(&b->engine->timings, timings[b->step], took);
     building_say(b, "system", "done in %lld ms%s", (long long)took, buf_str(&b->phases));
     if (!b->report || b->loud || end->bad_frame) {
         fail_silent(b, end);

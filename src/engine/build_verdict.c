@@ -30,6 +30,8 @@ static void say(struct building *b)
     msec_t took = building_now(b) - b->started;
 
     b->log.phase = "result";
+    if (!v->again)
+        timing_note(&b->engine->timings, BUILD_ALL, took);
     if (v->again)
         building_say(b, "system", "The build will be tried again: %s", v->why);
     else if (v->why)

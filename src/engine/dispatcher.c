@@ -667,7 +667,7 @@ struct dispatcher *dispatcher_new(struct engine *e)
     struct dispatcher *d = mem_new(sizeof *d);
 
     d->engine = e;
-    d->outcomes = outcomes_new(e->store, e->loop);
+    d->outcomes = outcomes_new(e->store, e->loop, &e->timings);
     d->slots = e->settings->job_slots ? e->settings->job_slots : default_slots();
     return d;
 }

@@ -112,6 +112,11 @@ struct engine_state engine_state(struct engine *e)
     return state;
 }
 
+const struct timings *engine_timings(const struct engine *e)
+{
+    return &e->timings;
+}
+
 static void note(struct engine *e)
 {
     if (e->draining && e->state.busy == 0) {

@@ -9,6 +9,7 @@
 #include "base/settings.h"
 #include "domain/seal.h"
 #include "egress/egress.h"
+#include "engine/timing.h"
 #include "exec/spawner.h"
 #include "store/blob.h"
 #include "store/store.h"
@@ -54,5 +55,6 @@ struct engine_state {
     int building;
 };
 struct engine_state engine_state(struct engine *e);
+const struct timings *engine_timings(const struct engine *e);
 
 #endif

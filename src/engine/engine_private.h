@@ -28,6 +28,7 @@ struct engine {
     struct agents *agents;
     struct sweeper *sweeper;
     struct survey *survey;
+    struct timings timings; /* of any thread */
 
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */

@@ -338,6 +338,7 @@ static void an_outcome_waits_for_room_on_the_disk(void **state)
     scoped(mem_free) char *result = mem_new(LARGE + 1);
     struct clock_fake clock;
     struct kept k = { .run.workflow = mem_text("w") };
+    struct timings timings = { 0 };
 
     (void)state;
     clock_fake_init(&clock, 1700000000000);
@@ -345,7 +346,7 @@ static void an_outcome_waits_for_room_on_the_disk(void **state)
     assert_int_equal(store_open(&env_real, dir, &k.store, &e), 0);
     assert_int_equal(store_write(k.store, make_job, &k, &e), 0);
     struct loop *loop = loop_new(&clock.clock);
-    struct outcomes *outcomes = outcomes_new(k.store, loop);
+    struct outcomes *outcomes = outcomes_new(k.store, loop, &timings);
     memset(result, '1', LARGE);
     fill_disk(&k, true);
     outcomes_keep(outcomes, &k.run,
@@ -365,6 +366,7 @@ static void an_outcome_waits_for_room_on_the_disk(void **state)
 
     outcomes_keep(outcomes, &k.run, &(struct job_outcome){ .status = JOB_FAILED, .error = "late" });
     outcomes_free(outcomes); /* writes it */
+    assert_int_equal(timings.n[JOB_SETTLE], 2);
     assert_status(&k, "completed");
     loop_free(loop);
     store_close(k.store);

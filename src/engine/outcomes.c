@@ -14,6 +14,7 @@ struct waiting {
     size_t n_texts;
     bool tried;  /* in vain, and the log says so */
     int changed; /* 0: the job had an outcome before */
+    msec_t since;
     struct waiting *next;
 };
 
@@ -22,6 +23,7 @@ struct outcomes {
     struct loop *loop;
     struct waiting *waiting; /* few: no job begins while nothing can be written */
     struct timer *next;
+    struct timings *timings;
 };
 
 static const char *own(struct waiting *w, const char *text)
@@ -53,6 +55,11 @@ static void waiting_free(struct waiting *w)
 
 /* ---- keeping ---- */
 
+static msec_t now(const struct outcomes *o)
+{
+    return clock_steady(store_env(o->store)->clock);
+}
+
 static int finish(struct db *db, void *arg, struct err *e)
 {
     struct waiting *w = arg;
@@ -61,13 +68,15 @@ static int finish(struct db *db, void *arg, struct err *e)
     return w->changed < 0 ? -1 : 0;
 }
 
-static void say(struct waiting *w, int r, const struct err *e)
+static void say(const struct outcomes *o, struct waiting *w, int r, const struct err *e)
 {
     static const char *const names[] = { "completed", "failed", "cancelled" };
 
     if (r < 0 && !w->tried)
         log_event(LOG_ERROR, "job.not_settled", F_TEXT("job", w->job), F_TEXT("error", e->msg));
-    else if (r == 0 && w->changed)
+    if (r == 0)
+        timing_note(o->timings, JOB_SETTLE, now(o) - w->since);
+    if (r == 0 && w->changed)
         log_event(LOG_INFO, "job.ended", F_TEXT("job", w->job), F_TEXT("workflow", w->workflow),
                   F_TEXT("status", names[w->outcome.status]));
     w->tried = true;
@@ -90,7 +99,7 @@ static void keep_all(struct outcomes *o)
     store_write_all(o->store, parts, n);
     i = 0;
     for (struct waiting **at = &o->waiting, *w; (w = *at); i++) {
-        say(w, parts[i].r, &errs[i]);
+        say(o, w, parts[i].r, &errs[i]);
         err_clear(&errs[i]);
         if (parts[i].r < 0) {
             at = &w->next;
@@ -118,15 +127,16 @@ void outcomes_keep(struct outcomes *o, const struct job_run *run, const struct j
     while (*end)
         end = &(*end)->next;
     *end = waiting_new(run, outcome);
+    (*end)->since = now(o);
     timer_free(o->next);
     o->next = loop_timer(o->loop, 0, on_next, o);
 }
 
-struct outcomes *outcomes_new(struct store *store, struct loop *loop)
+struct outcomes *outcomes_new(struct store *store, struct loop *loop, struct timings *timings)
 {
     struct outcomes *o = mem_new(sizeof *o);
 
-    *o = (struct outcomes){ .store = store, .loop = loop };
+    *o = (struct outcomes){ .store = store, .loop = loop, .timings = timings };
     return o;
 }
 

@@ -8,10 +8,12 @@
 
 #include "base/loop.h"
 #include "domain/job.h"
+#include "engine/timing.h"
 
 struct outcomes;
 
-struct outcomes *outcomes_new(struct store *store, struct loop *loop);
+/* How long each takes until it is kept goes to `timings`. */
+struct outcomes *outcomes_new(struct store *store, struct loop *loop, struct timings *timings);
 /* It is written when the loop's turn is over, in one commit with others of that turn. A job that has an
  * outcome keeps its first. */
 void outcomes_keep(struct outcomes *o, const struct job_run *run,

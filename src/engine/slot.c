@@ -26,6 +26,8 @@ struct slot {
     struct timer *mercy;
     msec_t started;
     bool cancelled, outcome_told;
+    enum timing phase; /* of a job that runs, by its box's word: each comes once, in order */
+    msec_t phase_started;
     char *trouble; /* why it could not get ready, in its own words */
 };
 
@@ -37,6 +39,22 @@ static void say(struct slot *s, const char *level, const char *text)
         job_say(&s->log, level, text);
 }
 
+static msec_t now(const struct slot *s)
+{
+    return clock_steady(store_env(s->engine->store)->clock);
+}
+
+/* The phase before this one is over. A trial is no job. */
+static void next_phase(struct slot *s, enum timing next)
+{
+    if (next != s->phase + 1)
+        return;
+    if (!s->user.said)
+        timing_note(&s->engine->timings, s->phase, now(s) - s->phase_started);
+    s->phase = next;
+    s->phase_started = now(s);
+}
+
 /* ---- outcomes ---- */
 
 static void tell_outcome(struct slot *s, const struct slot_outcome *o)
@@ -44,6 +62,7 @@ static void tell_outcome(struct slot *s, const struct slot_outcome *o)
     if (s->outcome_told)
         return;
     s->outcome_told = true;
+    next_phase(s, JOB_SETTLE);
     s->user.outcome(s->user.arg, s, o);
 }
 
@@ -155,6 +174,10 @@ static void on_phase(struct slot *s, const json_t *frame)
         if (strcmp(name, said[i][0]) == 0)
             say(s, "info", said[i][1]);
     }
+    if (name && strcmp(name, "handler_started") == 0)
+        next_phase(s, JOB_WORK);
+    else if (name && strcmp(name, "handler_returned") == 0)
+        next_phase(s, JOB_RESULT);
 }
 
 static void on_frame(void *arg, const char *type, const json_t *frame)
@@ -165,8 +188,8 @@ static void on_frame(void *arg, const char *type, const json_t *frame)
         s->state = SLOT_READY;
         if (!s->has_job)
             box_limit(s->box, INT64_MAX / 2);
-        log_event(LOG_DEBUG, "slot.ready",
-                  F_INT("after_ms", clock_steady(store_env(s->engine->store)->clock) - s->started));
+        timing_note(&s->engine->timings, SLOT_START, now(s) - s->started);
+        log_event(LOG_DEBUG, "slot.ready", F_INT("after_ms", now(s) - s->started));
         s->user.ready(s->user.arg, s);
         return;
     }
@@ -243,7 +266,7 @@ int slot_start(struct engine *e, const char *layer, const struct slot_user *user
     s->engine = e;
     s->user = *user;
     s->layer = mem_text(layer);
-    s->started = clock_steady(store_env(e->store)->clock);
+    s->started = now(s);
     plan_arg(plan, PLAN_NODE);
     plan_arg(plan, PLAN_RUNNER "/slot.mjs");
     if (layer) {
@@ -336,6 +359,11 @@ void slot_run(struct slot *s, const json_t *credentials, const json_t *missing)
     int fd = blob_open(s->engine->with.blobs, s->run.blob_key, &e);
 
     s->state = SLOT_RUNNING;
+    s->phase = JOB_LOAD;
+    s->phase_started = now(s);
+    if (!s->user.said)
+        timing_note(&s->engine->timings, JOB_WAIT,
+                    store_now(s->engine->store) - s->run.created_at);
     if (fd < 0) {
         tell_outcome(s, &(struct slot_outcome){
                             .outcome = { .status = JOB_FAILED,

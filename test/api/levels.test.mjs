@@ -18,7 +18,7 @@ after(() => server.stop());
 
 const ready = async () => (await fetch(`${server.url}/readyz`)).json();
 
-test("a build has the level from when it is taken up, a job from when it leaves the queue", async () => {
+test("a build has the level from when it is taken up, a job from when it leaves the queue; phases are timed", async () => {
     const t = await Tenant.make("levels", server);
     assert.equal((await ready()).sandbox, "strong");
     const { id } = await t.deploy(oneWorkflow("levelled", "return 1;"));
@@ -27,6 +27,18 @@ test("a build has the level from when it is taken up, a job from when it leaves 
     assert.equal((await t.ok("jobs/list", {})).jobs[0].sandbox_level, "strong");
     for (const route of ["deployments/sync", "deployments/get"])
         assert.equal((await t.ok(route, { id })).sandbox_level, "strong");
+
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    for (const [kind, phases] of Object.entries({
+        build: ["prepare", "discover", "all"],
+        job: ["wait", "load", "work", "result", "settle"],
+        slot: ["start"],
+    }))
+        for (const phase of phases) {
+            const name = `impresario_${kind}_phase_seconds`;
+            assert.match(metrics, new RegExp(`^${name}_sum\\{phase="${phase}"\\} \\d+\\.\\d{3}$`, "m"));
+            assert.match(metrics, new RegExp(`^${name}_count\\{phase="${phase}"\\} [1-9]`, "m"));
+        }
 
     /* The only slot is held until the job in it is cancelled. */
     await t.deploy(oneWorkflow("holds", "await new Promise((end) => setTimeout(end, 600_000));"));
