@@ -18,7 +18,7 @@ import { page } from "./lib/page.mjs";
 import { scratch } from "./lib/place.mjs";
 import { lines, result, table } from "./lib/report.mjs";
 
-const PARTS = ["durability", "http", "ingest", "builds", "runs", "queue", "idle", "growth"];
+const PARTS = ["durability", "http", "ingest", "decoders", "builds", "runs", "queue", "idle", "growth"];
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 const { values: options, positionals } = parseArgs({

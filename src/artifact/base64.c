@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "artifact/base64.h"
 
+#include "artifact/base64_wide.h"
+
 #include <ctype.h>
 
 enum { SPACE = 0x40, PADDING = 0x41, OTHER = 0x80 };
@@ -67,7 +69,9 @@ size_t base64_run(struct base64 *b, const char *text, size_t n, uint8_t *out, si
     for (; b->n > 0 && i < n && meaning(text[i]) < 64; i++)
         add(b, meaning(text[i]), out + made, &made);
     if (b->n == 0) {
-        size_t from = i;
+        size_t from = i, wide = base64_wide(text + i, n - i, out + made);
+        i += wide;
+        made += wide / 4 * 3;
         for (; i + 4 <= n; i += 4) {
             uint32_t c0 = meaning(text[i]), c1 = meaning(text[i + 1]);
             uint32_t c2 = meaning(text[i + 2]), c3 = meaning(text[i + 3]);
