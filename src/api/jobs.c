@@ -134,6 +134,7 @@ static int list(struct call *c, struct db *db, json_t **out, struct err *e)
         .limit = json_int(c->input, "limit", DEFAULT_LIMIT) + 1,
     };
     struct page page = { .items = json_array(), .limit = filter.limit - 1 };
+    char stopped[ID_TEXT_SIZE];
 
     *out = json_object();
     json_object_set_new(*out, "jobs", page.items);
@@ -141,9 +142,12 @@ static int list(struct call *c, struct db *db, json_t **out, struct err *e)
         issue_custom(c->issues, "cursor", "Invalid cursor");
         return err_set(e, ERR_INPUT, "The cursor is not one that this route gave out");
     }
-    if (job_each(db, &filter, add_to_page, &page, e) < 0)
+    if (job_each(db, &filter, add_to_page, &page, stopped, e) < 0)
         return -1;
-    json_object_set_new(*out, "next_cursor", page.more ? json_string(page.last) : json_null());
+    json_object_set_new(*out, "next_cursor",
+                        page.more     ? json_string(page.last)
+                        : *stopped ? json_string(stopped)
+                                   : json_null());
     return 0;
 }
 

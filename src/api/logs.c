@@ -81,13 +81,15 @@ static int list(struct call *c, struct db *db, json_t **out, struct err *e)
     };
     struct page page = { .lines = json_array(), .limit = filter.limit - 1 };
     char token[TOKEN_SIZE];
+    int64_t stopped;
 
     *out = json_object();
     json_object_set_new(*out, "logs", page.lines);
-    if (read_token(c, &filter, e) < 0 || job_log_each(db, &filter, add_line, &page, e) < 0)
+    if (read_token(c, &filter, e) < 0 || job_log_each(db, &filter, add_line, &page, &stopped, e) < 0)
         return -1;
-    token_text(filter_mark(&filter), page.last, token);
-    json_object_set_new(*out, "nextPageToken", page.more ? json_string(token) : json_null());
+    token_text(filter_mark(&filter), page.more ? page.last : stopped, token);
+    json_object_set_new(*out, "nextPageToken",
+                        page.more || stopped ? json_string(token) : json_null());
     return 0;
 }
 

@@ -69,6 +69,10 @@ enum {
     LIMIT_WAIT_SECONDS = 60,  /* Node's fetch gives up after 300 s */
     LIMIT_CREDENTIAL = 65536, /* a credential's value, bytes */
 
+    /* Rows that a list with filters looks at for one answer, found or not: a page may have less than was
+     * asked for, and a cursor to go on. They take some 10 ms of a thread that serves everybody. */
+    LIMIT_WALK = 10000,
+
     /* A disk with less than a twentieth free takes nothing new, so that what is there can go on
      * working. A large one has room enough at 1 GiB, a small one still needs 64 MiB. */
     DISK_RESERVE_SHARE = 20,

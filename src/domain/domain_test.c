@@ -791,9 +791,18 @@ static void count_line(void *arg, const struct job_log *line)
     ++*n;
 }
 
+static void count_job(void *arg, const struct job *job)
+{
+    int *n = arg;
+
+    assert_non_null(job->id);
+    ++*n;
+}
+
 PROMISE(logs_can_be_paged_and_filtered)
 {
     scoped(err_clear) struct err e = { 0 };
+    int64_t stopped;
     int n = 0;
 
     deploy_ready(w, db, "[" WORKFLOW("books") "]");
@@ -801,15 +810,68 @@ PROMISE(logs_can_be_paged_and_filtered)
     assert_int_equal(job_log_add(db, job.text, "warn", "careful", &e), 0);
     assert_int_equal(job_log_add(db, job.text, "error", "too late", &e), 0);
     struct job_log_filter filter = { .tenant = w->tenant.text, .job = job.text, .limit = 10 };
-    assert_int_equal(job_log_each(db, &filter, count_line, &n, &e), 0);
+    assert_int_equal(job_log_each(db, &filter, count_line, &n, &stopped, &e), 0);
     assert_int_equal(n, 3);
     filter.level = "warn";
     n = 0;
-    assert_int_equal(job_log_each(db, &filter, count_line, &n, &e), 0);
+    assert_int_equal(job_log_each(db, &filter, count_line, &n, &stopped, &e), 0);
     assert_int_equal(n, 1);
     filter.tenant = w->other.text;
-    assert_int_equal(job_log_each(db, &filter, count_line, &n, &e), -1);
+    assert_int_equal(job_log_each(db, &filter, count_line, &n, &stopped, &e), -1);
     assert_int_equal(e.code, ERR_NOT_FOUND);
+    clock_fake_advance(&w->clock, 1000);
+}
+
+/* One page looks at so many rows, whatever is asked for; the cursor goes on behind them. */
+PROMISE(a_list_that_finds_little_stops_and_can_go_on)
+{
+    static const struct stmt LINES = {
+        "test.lines", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2)"
+                      " INSERT INTO job_log (tenant_id, job_id, workflow, level, message, at)"
+                      " SELECT tenant_id, id, workflow, 'info', 'x', 1 FROM job, n WHERE id = $1"
+    };
+    static const struct stmt JOBS = {
+        "test.jobs", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2)"
+                     " INSERT INTO job (id, tenant_id, workflow_id, workflow, deployment_id,"
+                     " deployment_version, status, launch, params, options, timeout_ms, created_at)"
+                     " SELECT printf('f0000000-0000-7000-8000-%012x', i), tenant_id, workflow_id,"
+                     " workflow, deployment_id, 1, 'completed', '{}', '{}', '{}', 1, 1"
+                     " FROM job, n WHERE id = $1"
+    };
+    scoped(err_clear) struct err e = { 0 };
+    char last[ID_TEXT_SIZE];
+    int64_t stopped;
+    int n = 0;
+
+    deploy_ready(w, db, "[" WORKFLOW("books") "]");
+    struct id job = queued_job(w, db);
+    assert_int_equal(job_log_add(db, job.text, "warn", "the oldest", &e), 0);
+    assert_int_equal(db_run(db, &e, &LINES, P_TEXT(job.text), P_INT(LIMIT_WALK)), LIMIT_WALK);
+    struct job_log_filter lines = { .tenant = w->tenant.text, .level = "warn", .limit = 10 };
+    assert_int_equal(job_log_each(db, &lines, count_line, &n, &stopped, &e), 0);
+    assert_int_equal(n, 0);
+    assert_true(stopped > 0);
+    lines.cursor = stopped;
+    assert_int_equal(job_log_each(db, &lines, count_line, &n, &stopped, &e), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(stopped, 0);
+
+    assert_int_equal(db_run(db, &e, &JOBS, P_TEXT(job.text), P_INT(LIMIT_WALK)), LIMIT_WALK);
+    struct job_filter jobs = { .tenant = w->tenant.text, .status = "queued", .limit = 10 };
+    n = 0;
+    assert_int_equal(job_each(db, &jobs, count_job, &n, last, &e), 0); /* has an index */
+    assert_int_equal(n, 1);
+    assert_string_equal(last, "");
+    assert_true(job_begin(db, job.text, 1, JOB_WARM, &e) > 0);
+    jobs.status = "running";
+    n = 0;
+    assert_int_equal(job_each(db, &jobs, count_job, &n, last, &e), 0);
+    assert_int_equal(n, 0);
+    jobs.cursor = last;
+    char next[ID_TEXT_SIZE];
+    assert_int_equal(job_each(db, &jobs, count_job, &n, next, &e), 0);
+    assert_int_equal(n, 1);
+    assert_string_equal(next, "");
     clock_fake_advance(&w->clock, 1000);
 }
 
@@ -951,6 +1013,7 @@ int main(void)
         TOLD(a_credential_in_use_is_not_deleted),
         TOLD(profiles_have_names_that_are_safe_everywhere),
         TOLD(logs_can_be_paged_and_filtered),
+        TOLD(a_list_that_finds_little_stops_and_can_go_on),
         TOLD(a_repeated_request_hears_its_first_answer),
         TOLD(a_master_key_is_kept_private),
         TOLD(an_ai_build_goes_on_where_it_stopped),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/job.h"
 
+#include "base/bounds.h"
 #include "domain/credential.h"
 #include "domain/log_line.h"
 #include "domain/workflow.h"
@@ -230,22 +231,49 @@ int job_get(struct db *db, const char *tenant, const char *id, job_fn row, void 
     return 0;
 }
 
-int job_each(struct db *db, const struct job_filter *f, job_fn row, void *arg, struct err *e)
+static bool is_wanted(const char *value, const char *wanted)
 {
-    static const struct stmt EACH = {
-        "job.each", JOB_COLUMNS " WHERE tenant_id = $1 AND id < $2 AND ($3 IS NULL OR status = $3)"
-                                " AND ($4 IS NULL OR workflow = $4) ORDER BY id DESC LIMIT $5"
+    return !wanted || strcmp(value, wanted) == 0;
+}
+
+int job_each(struct db *db, const struct job_filter *f, job_fn row, void *arg,
+             char stopped[static ID_TEXT_SIZE], struct err *e)
+{
+    static const struct stmt ALL = { "job.each", JOB_COLUMNS " WHERE tenant_id = $1 AND id < $2"
+                                                             " ORDER BY id DESC" };
+    static const struct stmt OF_WORKFLOW = {
+        "job.each_of_workflow",
+        JOB_COLUMNS " WHERE tenant_id = $1 AND id < $2 AND workflow = $3 ORDER BY id DESC"
     };
+    static const struct stmt QUEUED = {
+        "job.each_queued",
+        JOB_COLUMNS " WHERE tenant_id = $1 AND id < $2 AND status = 'queued' ORDER BY id DESC"
+    };
+    bool queued = f->status && strcmp(f->status, "queued") == 0;
+    const char *cursor = f->cursor ? f->cursor : "~";
     scoped(rows_free) struct rows *r =
-        db_query(db, &EACH, P_TEXT(f->tenant), P_TEXT(f->cursor ? f->cursor : "~"),
-                 P_TEXT(f->status), P_TEXT(f->workflow), P_INT(f->limit));
+        queued        ? db_query(db, &QUEUED, P_TEXT(f->tenant), P_TEXT(cursor))
+        : f->workflow ? db_query(db, &OF_WORKFLOW, P_TEXT(f->tenant), P_TEXT(cursor),
+                                 P_TEXT(f->workflow))
+                      : db_query(db, &ALL, P_TEXT(f->tenant), P_TEXT(cursor));
+    int64_t looked = 0, given = 0;
     int more;
 
-    while ((more = rows_next(r, e)) > 0) {
+    stopped[0] = '\0';
+    while (given < f->limit && (more = rows_next(r, e)) != 0) {
+        if (more < 0)
+            return -1;
         const struct job j = job_row(r);
-        row(arg, &j);
+        if (is_wanted(j.status, f->status) && is_wanted(j.workflow, f->workflow)) {
+            row(arg, &j);
+            given++;
+        }
+        if (++looked == LIMIT_WALK && given < f->limit) {
+            memcpy(stopped, j.id, ID_TEXT_SIZE);
+            break;
+        }
     }
-    return more;
+    return 0;
 }
 
 int job_artifacts(struct db *db, const char *tenant, const char *id, char **screenshot, char **html,

@@ -60,8 +60,10 @@ struct job_filter {
     const char *status, *workflow, *cursor; /* NULL: any */
     int64_t limit;
 };
+/* Newest first. `stopped` is "" when all were looked at or as many given as the limit says; else, after
+ * LIMIT_WALK of them, the last that was looked at, for the cursor. */
 must_use int job_each(struct db *db, const struct job_filter *filter, job_fn row, void *arg,
-                      struct err *e);
+                      char stopped[static ID_TEXT_SIZE], struct err *e);
 
 /* Keys of the blobs that a failed job left, each NULL when there is none (any more); freed by the
  * caller. ERR_NOT_FOUND: the job. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/log_line.h"
 
+#include "base/bounds.h"
+
 int job_log_add(struct db *db, const char *job, const char *level, const char *message,
                 struct err *e)
 {
@@ -27,35 +29,47 @@ static int job_exists(struct db *db, const char *tenant, const char *job, struct
 
 #define JOB_LOG_COLUMNS "SELECT job_id, workflow, level, message, id, at FROM job_log"
 
+static bool is_wanted(const char *value, const char *wanted)
+{
+    return !wanted || strcmp(value, wanted) == 0;
+}
+
 int job_log_each(struct db *db, const struct job_log_filter *f,
-                 void (*row)(void *arg, const struct job_log *line), void *arg, struct err *e)
+                 void (*row)(void *arg, const struct job_log *line), void *arg, int64_t *stopped,
+                 struct err *e)
 {
     static const struct stmt OF_JOB = {
-        "job_log.of_job", JOB_LOG_COLUMNS
-        " WHERE tenant_id = $1 AND job_id = $2 AND id > $3 AND ($4 IS NULL OR workflow = $4)"
-        " AND ($5 IS NULL OR level = $5) ORDER BY id LIMIT $6"
+        "job_log.of_job",
+        JOB_LOG_COLUMNS " WHERE tenant_id = $1 AND job_id = $2 AND id > $3 ORDER BY id"
     };
     static const struct stmt NEWEST = {
-        "job_log.newest",
-        JOB_LOG_COLUMNS " WHERE tenant_id = $1 AND ($2 IS NULL OR job_id = $2) AND id < $3"
-                        " AND ($4 IS NULL OR workflow = $4) AND ($5 IS NULL OR level = $5)"
-                        " ORDER BY id DESC LIMIT $6"
+        "job_log.newest", JOB_LOG_COLUMNS " WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC"
     };
 
     if (f->job && job_exists(db, f->tenant, f->job, e) < 0)
         return -1;
-    int64_t cursor = f->cursor || f->job ? f->cursor : INT64_MAX;
+    int64_t cursor = f->cursor || f->job ? f->cursor : INT64_MAX, looked = 0, given = 0;
     scoped(rows_free) struct rows *r =
-        db_query(db, f->job ? &OF_JOB : &NEWEST, P_TEXT(f->tenant), P_TEXT(f->job), P_INT(cursor),
-                 P_TEXT(f->workflow), P_TEXT(f->level), P_INT(f->limit));
+        f->job ? db_query(db, &OF_JOB, P_TEXT(f->tenant), P_TEXT(f->job), P_INT(cursor))
+               : db_query(db, &NEWEST, P_TEXT(f->tenant), P_INT(cursor));
     int more;
 
-    while ((more = rows_next(r, e)) > 0) {
+    *stopped = 0;
+    while (given < f->limit && (more = rows_next(r, e)) != 0) {
+        if (more < 0)
+            return -1;
         const struct job_log line = { row_text(r, 0), row_text(r, 1), row_text(r, 2),
                                       row_text(r, 3), row_int(r, 4),  row_int(r, 5) };
-        row(arg, &line);
+        if (is_wanted(line.workflow, f->workflow) && is_wanted(line.level, f->level)) {
+            row(arg, &line);
+            given++;
+        }
+        if (++looked == LIMIT_WALK && given < f->limit) {
+            *stopped = line.id;
+            break;
+        }
     }
-    return more;
+    return 0;
 }
 
 int build_log_add(struct db *db, const char *deployment, const char *stream, const char *phase,

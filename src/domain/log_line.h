@@ -23,10 +23,12 @@ struct job_log_filter {
     int64_t cursor;                     /* id of the last line that was given, 0 for none */
     int64_t limit;
 };
-/* Oldest first with `job`, else newest first. ERR_NOT_FOUND for another tenant's job. */
+/* Oldest first with `job`, else newest first. ERR_NOT_FOUND for another tenant's job. `stopped` is 0 when
+ * all were looked at or as many given as the limit says; else, after LIMIT_WALK lines, the last that was
+ * looked at, for the cursor. */
 must_use int job_log_each(struct db *db, const struct job_log_filter *filter,
                           void (*row)(void *arg, const struct job_log *line), void *arg,
-                          struct err *e);
+                          int64_t *stopped, struct err *e);
 
 must_use int build_log_add(struct db *db, const char *deployment, const char *stream,
                            const char *phase, const char *message, struct err *e);
