@@ -200,6 +200,7 @@ static int start_http(struct server *s, struct err *e)
     const struct http_options http = {
         .address = s->address,
         .port = (uint16_t)s->port,
+        .max_connections = (unsigned)s->settings.connections,
         .drain_seconds = (unsigned)s->settings.drain_seconds,
     };
 

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The same questions to a tenant with very many deployments and workflows, and to one with a thousand. Each asks
- * for things chosen by chance, so that no cache holds the answer.
+ * The same questions to a tenant with very many deployments, workflows, jobs and lines, and to one with few. Each
+ * asks for things chosen by chance, so that no cache holds the answer. Then many tenants, and many connections.
  */
 import { request } from "node:http";
+import { connect } from "node:net";
 import { join } from "node:path";
+import { uploadOfSize } from "../lib/bundles.mjs";
 import { ask, pressure, requestFile } from "../lib/load.mjs";
 import { peakMib, residentMib } from "../lib/processes.mjs";
-import { deploymentId, seed, workflowName } from "../lib/seed.mjs";
+import { deploymentId, jobId, seed, workflowName } from "../lib/seed.mjs";
 import { number } from "../lib/report.mjs";
-import { NO_SLOTS, startServer, template } from "../lib/server.mjs";
+import { NO_BUILDS, NO_SLOTS, startServer, template } from "../lib/server.mjs";
 import { figure, inTurn } from "../lib/turns.mjs";
 
 const ASKED = 20_000;
-const SMALL = { deployments: 1000, workflows: 1000 };
+const SMALL = { deployments: 1000, workflows: 1000, jobs: 1000, lines: 10_000 };
 
 export const title = "Growth";
 
@@ -34,10 +36,112 @@ function read(url, path, key, input) {
     });
 }
 
+/** What nothing matches: as long as it takes, nobody else is answered. */
+async function walks(bench, server, key) {
+    const asked = {
+        "jobs/list": { status: "failed" },
+        "logs/list": { level: "error" },
+    };
+    for (const [route, input] of Object.entries(asked)) {
+        const took = [];
+        for (let round = 0; round < bench.rounds; round++) {
+            const from = performance.now();
+            await ask(server.url, `/v1/${route}`, key, input);
+            took.push(performance.now() - from);
+        }
+        bench.row({
+            id: `growth/${route}/none`,
+            what: `${route} by what no row has: until it answers`,
+            unit: "ms",
+            better: "less",
+            ours: figure(took),
+            target: { atMost: 50 },
+        });
+    }
+}
+
+/** Creates from many tenants in turn, beside the same from one. */
+async function tenants(bench, made) {
+    const { keys } = made;
+    const { path, body } = { path: "/v1/deployments/create", body: { json: uploadOfSize(4096) } };
+    const subject = (name, used) => async () => {
+        const fresh = await startServer(made.copy(), [...NO_SLOTS, ...NO_BUILDS]);
+        const file = requestFile(join(fresh.data, "..", `tenants-${name}`), used.map((key) => ({ path, key, body })));
+        const { rate } = await pressure(fresh.url, file, { seconds: bench.seconds(3, 1) });
+        await fresh.end();
+        return rate;
+    };
+    const found = await inTurn(
+        { ours: subject("many", keys), one: subject("one", keys.slice(0, 1)) },
+        bench.rounds,
+        bench.progress,
+    );
+    bench.row({
+        id: "growth/tenants",
+        what: `deployments/create, 4 KB, from ${number(keys.length)} tenants at once`,
+        unit: "requests/s",
+        better: "more",
+        ours: found.ours,
+        peer: found.one,
+        peerName: "from one",
+        target: { times: 1 / 1.5 },
+    });
+}
+
+/** Connections that asked once and wait: what each costs, and what others notice. */
+async function idleConnections(bench, made, key) {
+    const many = 10_000;
+    const server = await startServer(made.copy(), [...NO_SLOTS, "--connections", "12000"]);
+    const { port } = new URL(server.url);
+    const sockets = [];
+    const open = () =>
+        new Promise((resolve, reject) => {
+            const socket = connect(port, "127.0.0.1", () => socket.write("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n"));
+            socket.once("data", () => resolve(sockets.push(socket))).on("error", reject);
+        });
+    const file = requestFile(join(server.data, "..", "beside"), [
+        { path: "/v1/jobs/list", key, body: { json: {} } },
+    ]);
+    const asked = async () => (await pressure(server.url, file, { seconds: bench.seconds(3, 1) })).rate;
+    const alone = [];
+    const beside = [];
+    await asked();
+    const memory = residentMib(server.pid);
+    for (let round = 0; round < bench.rounds; round++) alone.push(await asked());
+    for (let i = 0; i < many; i += 100) {
+        bench.progress(i, many, "idle connections");
+        await Promise.all(Array.from({ length: 100 }, open));
+    }
+    const held = residentMib(server.pid) - memory;
+    for (let round = 0; round < bench.rounds; round++) beside.push(await asked());
+    for (const socket of sockets) socket.destroy();
+    await server.end();
+    bench.row({
+        id: "growth/connections/memory",
+        what: `${number(many)} idle connections: memory of each`,
+        unit: "KiB",
+        better: "less",
+        ours: figure([(held * 1024) / many]),
+        target: { atMost: 64 },
+    });
+    bench.row({
+        id: "growth/connections/rate",
+        what: `jobs/list beside ${number(many)} idle connections`,
+        unit: "requests/s",
+        better: "more",
+        ours: figure(beside),
+        peer: figure(alone),
+        peerName: "without them",
+        target: { times: 1 / 1.5 },
+    });
+}
+
 export async function run(bench) {
-    const made = await template(bench);
+    const made = await template(bench, bench.quick ? 100 : 1000);
     const [key] = made.keys;
-    const large = { deployments: bench.quick ? 100_000 : 1_000_000, workflows: 10_000 };
+    const large = bench.quick
+        ? { deployments: 100_000, workflows: 10_000, jobs: 20_000, lines: 500_000 }
+        : { deployments: 1_000_000, workflows: 10_000, jobs: 100_000, lines: 10_000_000 };
     const servers = {};
     for (const [name, size] of Object.entries({ ours: large, small: SMALL })) {
         bench.progress(0, 1, `${number(size.deployments)} deployments`);
@@ -45,7 +149,7 @@ export async function run(bench) {
         seed(data, size);
         servers[name] = { server: await startServer(data, NO_SLOTS), size };
     }
-    const among = `${number(large.deployments)} deployments, ${number(large.workflows)} workflows`;
+    const among = `${number(large.deployments)} deployments, ${number(large.workflows)} workflows, ${number(large.lines)} lines`;
     const peerName = "the same at 1,000";
 
     const any = (n) => 1 + Math.floor(Math.random() * n);
@@ -53,23 +157,30 @@ export async function run(bench) {
         "deployments/sync": ({ deployments }) => ({ id: deploymentId(any(deployments)) }),
         "workflows/get": ({ workflows }) => ({ workflow: workflowName(any(workflows)) }),
         "deployments/list": ({ deployments }) => ({ limit: 100, cursor: deploymentId(any(deployments)) }),
+        "deployments/logs": ({ deployments }) => ({ id: deploymentId(any(deployments)) }),
+        "jobs/get": ({ jobs }) => ({ id: jobId(any(jobs)) }),
+        "jobs/list": ({ jobs }) => ({ limit: 20, cursor: jobId(any(jobs)) }),
+        "jobs/list of a workflow": ({ workflows }) => ({ workflow: workflowName(any(workflows)) }),
+        "logs/list": () => ({}),
+        "logs/list of a job": ({ jobs }) => ({ jobId: jobId(any(jobs)), limit: 10 }),
     };
-    for (const [route, input] of Object.entries(routes)) {
+    for (const [name, input] of Object.entries(routes)) {
+        const [route] = name.split(" ");
         const path = `/v1/${route}`;
         const subjects = {};
-        for (const [name, { server, size }] of Object.entries(servers)) {
+        for (const [which, { server, size }] of Object.entries(servers)) {
             const file = requestFile(
-                join(server.data, "..", `asked-${name}`),
+                join(server.data, "..", `asked-${which}`),
                 Array.from({ length: ASKED }, () => ({ path, key, body: { json: input(size) } })),
             );
             await ask(server.url, path, key, input(size));
-            const seconds = bench.seconds(5, 2);
-            subjects[name] = async () => (await pressure(server.url, file, { seconds })).rate;
+            const seconds = bench.seconds(2, 1);
+            subjects[which] = async () => (await pressure(server.url, file, { seconds })).rate;
         }
         const found = await inTurn(subjects, bench.rounds, bench.progress);
         bench.row({
-            id: `growth/${route}`,
-            what: `${route}${route.endsWith("list") ? ", pages of 100" : ""}, among ${among}`,
+            id: `growth/${name}`,
+            what: `${name}${name === "deployments/list" ? ", pages of 100" : ""}, among ${among}`,
             unit: "requests/s",
             better: "more",
             ours: found.ours,
@@ -78,6 +189,9 @@ export async function run(bench) {
             target: { times: 1 / 1.5 },
         });
     }
+    await walks(bench, servers.ours.server, key);
+    await tenants(bench, made);
+    await idleConnections(bench, made, key);
 
     const { server } = servers.ours;
     const idle = residentMib(server.pid);
