@@ -312,9 +312,12 @@ int ai_build_end(struct db *db, const char *id, const char *error, const struct 
 int ai_build_each_cancelled(struct db *db, void (*row)(void *arg, const char *id), void *arg,
                             struct err *e)
 {
-    static const struct stmt EACH = { "ai_build.each_cancelled",
-                                      "SELECT id FROM ai_build WHERE cancel_at IS NOT NULL"
-                                      " AND status = 'agent_running'" };
+    /* With the words of the index ai_build_open: else all builds that ever were are looked at. */
+    static const struct stmt EACH = {
+        "ai_build.each_cancelled",
+        "SELECT id FROM ai_build WHERE cancel_at IS NOT NULL AND status = 'agent_running'"
+        " AND status IN ('pending', 'agent_running', 'deploying')"
+    };
     scoped(rows_free) struct rows *r = db_query(db, &EACH);
     int more;
 

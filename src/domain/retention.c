@@ -29,7 +29,9 @@ static const struct rule {
       { "retention.job_log", "DELETE FROM job_log WHERE id IN"
                              " (SELECT id FROM job_log WHERE at < $1 ORDER BY at LIMIT $2)" } },
     { AGE_DAY,
-      { "retention.idempotency", "DELETE FROM idempotency WHERE created_at < $1 AND $2 > 0" } },
+      { "retention.idempotency",
+        "DELETE FROM idempotency WHERE (tenant_id, route, key) IN (SELECT tenant_id, route, key"
+        " FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2)" } },
     { AGE_ARTIFACT,
       { "retention.artifacts",
         "UPDATE job SET screenshot_key = NULL, html_key = NULL WHERE id IN"
