@@ -14,7 +14,7 @@ static json_t *deployment_json(const struct deployment *d)
     json_t *out = json_object();
     /* Equal deployments share a bundle; to clients each has its own. */
     scoped(mem_free) char *bundle =
-        d->bundle_key ? mem_format("deployments/%s/bundle.tar", d->id) : NULL;
+        d->has_bundle ? mem_format("deployments/%s/bundle.tar", d->id) : NULL;
 
     json_object_set_new(out, "id", json_string(d->id));
     json_object_set_new(out, "deployment_id", json_string(d->id));

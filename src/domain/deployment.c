@@ -54,9 +54,9 @@ int deployment_create(struct db *db, const struct deployment_spec *spec, msec_t 
 }
 
 #define DEPLOYMENT_COLUMNS                                                              \
-    "SELECT d.id, d.description, d.status, d.source_key, b.blob_key, d.build_error,"    \
+    "SELECT d.id, d.description, d.status, d.source_key, d.bundle_id, d.build_error,"   \
     " d.entry_point, d.workflows, d.version, d.created_at, d.built_at, d.sandbox_level" \
-    " FROM deployment d LEFT JOIN bundle b ON b.id = d.bundle_id"
+    " FROM deployment d"
 
 static void give(struct rows *r, deployment_fn row, void *arg)
 {
@@ -65,7 +65,7 @@ static void give(struct rows *r, deployment_fn row, void *arg)
         .description = row_text(r, 1),
         .status = row_text(r, 2),
         .source_key = row_text(r, 3),
-        .bundle_key = row_text(r, 4),
+        .has_bundle = !row_null(r, 4),
         .build_error = row_text(r, 5),
         .entry_point = row_text(r, 6),
         .workflows = row_text(r, 7),

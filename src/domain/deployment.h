@@ -33,7 +33,8 @@ must_use int deployment_create(struct db *db, const struct deployment_spec *spec
 
 /* One row as clients see it. Texts live until the next row. */
 struct deployment {
-    const char *id, *description, *status, *source_key, *bundle_key, *build_error, *entry_point;
+    const char *id, *description, *status, *source_key, *build_error, *entry_point;
+    bool has_bundle;           /* it can run: built, and its code was not swept since */
     const char *sandbox_level; /* when a builder last took it; NULL: none did */
     const char *workflows;     /* JSON array, NULL until ready */
     int64_t version;
