@@ -61,8 +61,7 @@ static size_t base64_of_ours(void)
 
     while (at < text.n) {
         size_t left = text.n - at < PIECE ? text.n - at : PIECE;
-        size_t took =
-            base64_run(&b, (const char *)text.data + at, left, room.data + made, &made);
+        size_t took = base64_run(&b, (const char *)text.data + at, left, room.data + made, &made);
         if (took == 0)
             break; /* the padding */
         at += took;

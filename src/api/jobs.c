@@ -145,7 +145,7 @@ static int list(struct call *c, struct db *db, json_t **out, struct err *e)
     if (job_each(db, &filter, add_to_page, &page, stopped, e) < 0)
         return -1;
     json_object_set_new(*out, "next_cursor",
-                        page.more     ? json_string(page.last)
+                        page.more  ? json_string(page.last)
                         : *stopped ? json_string(stopped)
                                    : json_null());
     return 0;

@@ -85,7 +85,8 @@ static int list(struct call *c, struct db *db, json_t **out, struct err *e)
 
     *out = json_object();
     json_object_set_new(*out, "logs", page.lines);
-    if (read_token(c, &filter, e) < 0 || job_log_each(db, &filter, add_line, &page, &stopped, e) < 0)
+    if (read_token(c, &filter, e) < 0 ||
+        job_log_each(db, &filter, add_line, &page, &stopped, e) < 0)
         return -1;
     token_text(filter_mark(&filter), page.more ? page.last : stopped, token);
     json_object_set_new(*out, "nextPageToken",

@@ -37,17 +37,16 @@ static void readiness(struct api *a, struct http_req *r)
     bool stored = store_check(a->with.store, &e) == 0;
     struct engine_state state = engine_state(a->with.engine);
     struct engine_walls walls = engine_walls(a->with.engine);
-    scoped(json_decref) json_t *out =
-        json_pack("{s:s,s:s,s:s?,s:O?,s:s?,s:s?,s:s,s:i,s:i,s:i}", "status",
-                  draining                    ? "draining"
-                  : stored                    ? "ready"
-                  : e.code == ERR_UNAVAILABLE ? "disk failed: restart the server"
-                                              : "store unavailable",
-                  "version", IMPRESARIO_VERSION, "sandbox", walls.level, "layers",
-                  walls.layers, "refuses", walls.refusal, "waits",
-                  walls.level ? NULL : "builds and jobs wait until the walls of boxes were tried",
-                  "network", a->with.network, "slots",
-                  state.slots, "busy", state.busy, "warm", state.ready);
+    scoped(json_decref) json_t *out = json_pack(
+        "{s:s,s:s,s:s?,s:O?,s:s?,s:s?,s:s,s:i,s:i,s:i}", "status",
+        draining                    ? "draining"
+        : stored                    ? "ready"
+        : e.code == ERR_UNAVAILABLE ? "disk failed: restart the server"
+                                    : "store unavailable",
+        "version", IMPRESARIO_VERSION, "sandbox", walls.level, "layers", walls.layers, "refuses",
+        walls.refusal, "waits",
+        walls.level ? NULL : "builds and jobs wait until the walls of boxes were tried", "network",
+        a->with.network, "slots", state.slots, "busy", state.busy, "warm", state.ready);
 
     reply(r, draining || !stored ? 503 : 200, "application/json", json_print(out));
 }

@@ -55,9 +55,8 @@ WIDE static inline int meanings(__m256i c, __m256i *out)
 WIDE static inline void put(__m256i values, uint8_t *out)
 {
     /* Three bytes of each four, the last first, to the front of each half; then both together. */
-    const __m256i order =
-        _mm256_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1, 2, 1, 0, 6, 5, 4,
-                         10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
+    const __m256i order = _mm256_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1,
+                                           2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
     const __m256i halves = _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 7);
     __m256i pairs = _mm256_maddubs_epi16(values, _mm256_set1_epi32(0x01400140));
     __m256i fours = _mm256_madd_epi16(pairs, _mm256_set1_epi32(0x00011000));

@@ -9,7 +9,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int load(const char *library, const struct late_call *calls, size_t n, struct err *e)
 {
-    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL); /* never closed: calls may be under way */
+    void *handle =
+        dlopen(library, RTLD_NOW | RTLD_LOCAL); /* never closed: calls may be under way */
 
     if (!handle)
         return err_set(e, ERR_INTERNAL, "load %s: %s", library, dlerror());

@@ -33,14 +33,14 @@ extern struct curl_calls curl_calls;
 
 must_use int curl_late(struct err *e);
 
-#define curl_easy_cleanup curl_calls.curl_easy_cleanup_
-#define curl_easy_getinfo curl_calls.curl_easy_getinfo_
-#define curl_easy_init curl_calls.curl_easy_init_
-#define curl_easy_perform curl_calls.curl_easy_perform_
-#define curl_easy_setopt curl_calls.curl_easy_setopt_
-#define curl_easy_strerror curl_calls.curl_easy_strerror_
-#define curl_global_init curl_calls.curl_global_init_
-#define curl_slist_append curl_calls.curl_slist_append_
+#define curl_easy_cleanup   curl_calls.curl_easy_cleanup_
+#define curl_easy_getinfo   curl_calls.curl_easy_getinfo_
+#define curl_easy_init      curl_calls.curl_easy_init_
+#define curl_easy_perform   curl_calls.curl_easy_perform_
+#define curl_easy_setopt    curl_calls.curl_easy_setopt_
+#define curl_easy_strerror  curl_calls.curl_easy_strerror_
+#define curl_global_init    curl_calls.curl_global_init_
+#define curl_slist_append   curl_calls.curl_slist_append_
 #define curl_slist_free_all curl_calls.curl_slist_free_all_
 
 #endif

@@ -252,10 +252,10 @@ int job_each(struct db *db, const struct job_filter *f, job_fn row, void *arg,
     bool queued = f->status && strcmp(f->status, "queued") == 0;
     const char *cursor = f->cursor ? f->cursor : "~";
     scoped(rows_free) struct rows *r =
-        queued        ? db_query(db, &QUEUED, P_TEXT(f->tenant), P_TEXT(cursor))
-        : f->workflow ? db_query(db, &OF_WORKFLOW, P_TEXT(f->tenant), P_TEXT(cursor),
-                                 P_TEXT(f->workflow))
-                      : db_query(db, &ALL, P_TEXT(f->tenant), P_TEXT(cursor));
+        queued ? db_query(db, &QUEUED, P_TEXT(f->tenant), P_TEXT(cursor))
+        : f->workflow
+            ? db_query(db, &OF_WORKFLOW, P_TEXT(f->tenant), P_TEXT(cursor), P_TEXT(f->workflow))
+            : db_query(db, &ALL, P_TEXT(f->tenant), P_TEXT(cursor));
     int64_t looked = 0, given = 0;
     int more;
 

@@ -39,12 +39,10 @@ int job_log_each(struct db *db, const struct job_log_filter *f,
                  struct err *e)
 {
     /* Not by the tenant, too, whose job it is: SQLite would walk over all of the tenant's lines. */
-    static const struct stmt OF_JOB = {
-        "job_log.of_job", JOB_LOG_COLUMNS " WHERE job_id = $1 AND id > $2 ORDER BY id"
-    };
-    static const struct stmt NEWEST = {
-        "job_log.newest", JOB_LOG_COLUMNS " WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC"
-    };
+    static const struct stmt OF_JOB = { "job_log.of_job", JOB_LOG_COLUMNS
+                                        " WHERE job_id = $1 AND id > $2 ORDER BY id" };
+    static const struct stmt NEWEST = { "job_log.newest", JOB_LOG_COLUMNS
+                                        " WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC" };
 
     if (f->job && job_exists(db, f->tenant, f->job, e) < 0)
         return -1;

@@ -201,8 +201,7 @@ static int begin(struct db *db, void *arg, struct err *e)
     struct begin *b = arg;
     bool warm = b->how == BEGIN_WARM;
 
-    b->begun =
-        job_begin(db, b->run->id.text, b->d->engine->epoch, warm ? JOB_WARM : JOB_COLD, e);
+    b->begun = job_begin(db, b->run->id.text, b->d->engine->epoch, warm ? JOB_WARM : JOB_COLD, e);
     if (b->begun > 0 && warm)
         b->lost = credential_collect(db, b->d->engine->with.sealer, b->run->tenant.text,
                                      json_object_get(b->run->launch, "credential_names"),
@@ -430,8 +429,8 @@ static const char *reserved(const struct dispatcher *d, const struct id *tenant)
 
     for (const struct place *p = d->places; p; p = p->next) {
         const struct job_run *job = slot_job(p->slot);
-        if (p->wants != BEGIN_NOT && !p->begun &&
-            strcmp(job->tenant.text, tenant->text) == 0 && strcmp(job->id.text, last) > 0)
+        if (p->wants != BEGIN_NOT && !p->begun && strcmp(job->tenant.text, tenant->text) == 0 &&
+            strcmp(job->id.text, last) > 0)
             last = job->id.text;
     }
     return last;

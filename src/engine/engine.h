@@ -24,9 +24,9 @@ struct engine_options {
     struct blobs *blobs;
     const struct sealer *sealer;
     struct spawner *spawner;
-    struct egress *egress;  /* NULL: jobs and installs use the host's network */
+    struct egress *egress;      /* NULL: jobs and installs use the host's network */
     const struct confined *own; /* what stands around this process; outlives the engine */
-    const char *public_url; /* where jobs reach this server */
+    const char *public_url;     /* where jobs reach this server */
 };
 
 /* Puts right what an earlier server left behind, then starts to work. Nobody may be answered before

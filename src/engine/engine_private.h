@@ -34,8 +34,9 @@ struct engine {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t drained;
     struct engine_state state;
-    struct engine_walls walls; /* written once, by the engine's thread, which reads it as it likes */
-    char *refusal;             /* the text in there */
+    struct engine_walls
+        walls;     /* written once, by the engine's thread, which reads it as it likes */
+    char *refusal; /* the text in there */
     bool is_drained;
 };
 

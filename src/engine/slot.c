@@ -362,8 +362,7 @@ void slot_run(struct slot *s, const json_t *credentials, const json_t *missing)
     s->phase = JOB_LOAD;
     s->phase_started = now(s);
     if (!s->user.said)
-        timing_note(&s->engine->timings, JOB_WAIT,
-                    store_now(s->engine->store) - s->run.created_at);
+        timing_note(&s->engine->timings, JOB_WAIT, store_now(s->engine->store) - s->run.created_at);
     if (fd < 0) {
         tell_outcome(s, &(struct slot_outcome){
                             .outcome = { .status = JOB_FAILED,

@@ -35,9 +35,9 @@ static void say(const struct survey *s, bool refused)
     if (strcmp(s->level, "full") == 0)
         log_event(LOG_INFO, "sandbox.level", F_TEXT("level", s->level));
     else
-        log_event(refused ? LOG_ERROR : LOG_WARN,
-                  refused ? "sandbox.refused" : "sandbox.level", F_TEXT("level", s->level),
-                  F_TEXT("why", s->why), F_TEXT("remedy", "impresario doctor"));
+        log_event(refused ? LOG_ERROR : LOG_WARN, refused ? "sandbox.refused" : "sandbox.level",
+                  F_TEXT("level", s->level), F_TEXT("why", s->why),
+                  F_TEXT("remedy", "impresario doctor"));
 }
 
 static void keep(void *arg)

@@ -22,7 +22,7 @@
 enum {
     CANARY_MS = 30000,
     CANARY_TEXT = 4096,
-    AGAIN_MS = 200, /* after there was no descriptor left: clients may have them all */
+    AGAIN_MS = 200,        /* after there was no descriptor left: clients may have them all */
     LEAST_FREE_MIB = 64,   /* below this nothing can be stored */
     NICE_FREE_MIB = 2048,  /* a dependency set and a few bundles */
     LEAST_NODE_MAJOR = 20, /* what public bundles are built for */
@@ -591,7 +591,8 @@ static void run_next(struct probing *p)
         p->fn(p->arg, &p->report);
         return;
     }
-    if (pipe2(ends, O_CLOEXEC) < 0) { /* a wall that was not tried must not count as one that stands */
+    if (pipe2(ends, O_CLOEXEC) <
+        0) { /* a wall that was not tried must not count as one that stands */
         p->patience = loop_timer(p->loop, AGAIN_MS, on_begin, p);
         return;
     }

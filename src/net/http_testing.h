@@ -21,7 +21,7 @@ struct world {
     struct http *http;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct http_req *late; /* waits for world_release() */
+    struct http_req *late;    /* waits for world_release() */
     int begun, gone, sources; /* of the last, how many are done with */
     uint64_t streamed;
 };
