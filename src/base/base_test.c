@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/bounds.h"
 #include "base/buf.h"
 #include "base/id.h"
 #include "base/json.h"
@@ -101,6 +102,13 @@ static void foreign_json_is_refused_with_its_place(void **state)
     assert_int_equal(json_parse("[1\0]", 4, 3, &value, &e), -1);
     assert_int_equal(json_parse("{\"n\":3e2}", 9, 3, &value, &e), 0);
     assert_int_equal(json_int(value, "n", 0), 300);
+
+    scoped(buf_done) struct buf many = { 0 }; /* [[],[],... */
+    for (int i = 0; i < LIMIT_JSON_VALUES; i++)
+        buf_text(&many, i ? ",[]" : "[[]");
+    buf_char(&many, ']');
+    assert_int_equal(json_parse(many.data, many.n, 3, &value, &e), -1);
+    assert_string_equal(e.msg, "the JSON has more than 1000000 values");
 
     scoped(json_decref) json_t *far = json_loads("{\"a\":1e300,\"b\":-1e19}", 0, NULL);
     assert_int_equal(json_int(far, "a", 7), 7); /* no integer of ours */

@@ -10,6 +10,10 @@ enum {
     /* JSON deeper than this is never meant; parsers and printers recurse. */
     LIMIT_JSON_DEPTH = 64,
 
+    /* Values in one text of JSON: each takes up to 140 bytes when it is parsed, so that 16 MiB of empty
+     * arrays would take 760 MiB. A result of 5 MiB that somebody means has some 200 000. */
+    LIMIT_JSON_VALUES = 1000 * 1000,
+
     /* A connection that was opened, or a request line that came: the rest of the head must be there
      * within this many seconds in all. Heads are one packet; who trickles one is no client. */
     LIMIT_HEAD_SECONDS = 20,
