@@ -69,8 +69,9 @@ enum {
     LIMIT_RESULT = 5 * 1024 * 1024,
     LIMIT_JOB_ERROR = 64 * 1024,
 
-    LIMIT_NAME = 200,         /* a workflow's name, characters */
-    LIMIT_WAIT_SECONDS = 60,  /* Node's fetch gives up after 300 s */
+    LIMIT_NAME = 200,        /* a workflow's name, characters */
+    LIMIT_WAIT_SECONDS = 60, /* Node's fetch gives up after 300 s */
+    LIMIT_WAITERS = 250, /* requests of one tenant that wait: each holds one of 1000 connections */
     LIMIT_CREDENTIAL = 65536, /* a credential's value, bytes */
 
     /* A disk with less than a twentieth free takes nothing new, so that what is there can go on

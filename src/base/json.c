@@ -249,6 +249,9 @@ int json_parse(const char *text, size_t n, int depth, json_t **out, struct err *
     if (n > 0 && memchr(text, '\0', n))
         return err_set(e, ERR_INPUT, "a NUL, which no JSON has");
     json_t *value = json_loadb(text, n, JSON_DECODE_ANY, &fault);
+    /* JavaScript writes 1e20 as a whole number, and has reals alone. */
+    if (!value && json_error_code(&fault) == json_error_numeric_overflow)
+        value = json_loadb(text, n, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &fault);
     if (!value)
         return err_set(e, ERR_INPUT, "%s at line %d, column %d", fault.text, fault.line,
                        fault.column);

@@ -32,7 +32,7 @@ int job_log_each(struct db *db, const struct job_log_filter *f,
 {
     static const struct stmt OF_JOB = {
         "job_log.of_job", JOB_LOG_COLUMNS
-        " WHERE tenant_id = $1 AND job_id = $2 AND id > $3 AND ($4 IS NULL OR workflow = $4)"
+        " WHERE +tenant_id = $1 AND job_id = $2 AND id > $3 AND ($4 IS NULL OR workflow = $4)"
         " AND ($5 IS NULL OR level = $5) ORDER BY id LIMIT $6"
     };
     static const struct stmt NEWEST = {
