@@ -69,6 +69,13 @@ enum {
     LIMIT_RESULT = 5 * 1024 * 1024,
     LIMIT_JOB_ERROR = 64 * 1024,
 
+    /* What is left of a failed job's page, and the pictures that a model gets: as runner/PROTOCOL.md has
+     * them, base64 for pictures. */
+    LIMIT_SCREENSHOT = 4 * 1024 * 1024,
+    LIMIT_HTML = 2 * 1024 * 1024,
+    LIMIT_IMAGE = 3 * 1024 * 1024,
+    LIMIT_CHANGED = 4 * 1024,
+
     LIMIT_NAME = 200,        /* a workflow's name, characters */
     LIMIT_WAIT_SECONDS = 60, /* Node's fetch gives up after 300 s */
     LIMIT_WAITERS = 250, /* requests of one tenant that wait: each holds one of 1000 connections */

@@ -50,6 +50,28 @@ for (const provider of ["anthropic", "openai"]) {
             assert.deepEqual(workflows.map(({ name }) => name), ["search-books"]);
         });
 
+        test("a model hands in one workflow, under a name that is free", async (t) => {
+            const it = await siteOf(t, "search");
+            const before = await s.tenant.ok("workflows/get", { workflow: "search-books" });
+            const good = it.turns.find(({ calls }) => calls.tool === "write_file").calls.input.content;
+            const free = good.replaceAll("search-books", "search-books-anew");
+            const besides = `${free}\nexport const other = workflow("besides", {}, async () => 1);\n`;
+            const write = (content) => ({ calls: { tool: "write_file", input: { path: "index.ts", content } } });
+            const finish = it.turns.find(({ calls }) => calls.tool === "finish");
+            const finishAs = (name) => JSON.parse(JSON.stringify(finish).replaceAll("search-books", name));
+            s.model.play(
+                byConversation([...it.turns, write(besides), finishAs("search-books-anew"), write(free), finishAs("search-books-anew")]),
+            );
+            const build = await built(s.tenant, asked(it));
+            clean();
+            assert.equal(build.workflow_name, "search-books-anew", story(build));
+            assert.match(story(build), /There is a workflow "search-books" already/);
+            assert.match(story(build), /export that one alone/);
+            const names = (await s.tenant.ok("workflows/list", {})).deployed_workflows.map(({ name }) => name);
+            assert.deepEqual(names.toSorted(), ["search-books", "search-books-anew"]);
+            assert.deepEqual(await s.tenant.ok("workflows/get", { workflow: "search-books" }), before);
+        });
+
         test("a wrong selector is seen by the model, which repairs it", async (t) => {
             const it = await siteOf(t, "popup");
             const good = it.turns.find(({ calls }) => calls.tool === "write_file").calls.input.content;
