@@ -126,7 +126,7 @@ static int act(const char *verb, const struct settings *settings, const struct a
         return err_set(e, ERR_INPUT, "\"%s\" is no head: verify prints one, N:DIGEST", asked->head);
     if (access(database, F_OK) < 0)
         return err_set(e, ERR_INPUT, "there is no store at %s", database);
-    if (store_open(&env_real, settings->data, &store, e) < 0)
+    if (store_join(&env_real, settings->data, &store, e) < 0)
         return -1;
     if (strcmp(verb, "list") == 0)
         return print_list(store, json, e) < 0 ? -1 : EXIT_FINE;

@@ -173,6 +173,18 @@ static int put(void *arg, const char *name, struct err *e)
     return walk ? 0 : err_set_errno(e, ERR_IO, errno, "read %s", path);
 }
 
+/* The key itself, also where a link leads to it. */
+static int put_key(struct backup *b, struct err *e)
+{
+    char *path = realpath(b->settings->master_key_file, NULL);
+    scoped(mem_free) char *own = path;
+
+    if (!path)
+        return err_set_errno(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, errno, "read %s",
+                             b->settings->master_key_file);
+    return put_entry(b, path, KEY, e);
+}
+
 static int put_manifest(struct backup *b, struct err *e)
 {
     scoped(archive_entry_free) struct archive_entry *entry = archive_entry_new();
@@ -214,8 +226,7 @@ static int write_all(struct backup *b, int fd, const char *copy, bool with_key, 
     if (store_copy(&env_real, b->settings->data, copy, e) < 0 || put_entry(b, copy, STORE, e) < 0)
         return -1;
     progress_begin(b->progress, "files");
-    if (store_look(&env_real, copy, name_stored, b, e) < 0 ||
-        (with_key && put_entry(b, b->settings->master_key_file, KEY, e) < 0) ||
+    if (store_look(&env_real, copy, name_stored, b, e) < 0 || (with_key && put_key(b, e) < 0) ||
         put_manifest(b, e) < 0)
         return -1;
     if (fsync(fd) < 0)
@@ -276,7 +287,7 @@ static int note(const struct settings *settings, const char *copy, const char *f
         return -1;
     if (!there)
         return 0;
-    if (store_open(&env_real, settings->data, &store, e) < 0 ||
+    if (store_join(&env_real, settings->data, &store, e) < 0 ||
         audit_open_key(store, settings->master_key_file, &sealer, e) < 0)
         return -1;
     return store_write(store, note_backup, &(struct noted){ sealer, file }, e);

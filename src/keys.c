@@ -128,7 +128,7 @@ int key_main(int argc, char **argv)
                 strerror(errno));
         return EXIT_USAGE;
     }
-    if (store_open(&env_real, settings.data, &store, &e) < 0 ||
+    if (store_join(&env_real, settings.data, &store, &e) < 0 ||
         audit_open_key(store, settings.master_key_file, &sealer, &e) < 0) {
         fprintf(stderr, "impresario: %s\n", e.msg);
         return EXIT_OUTCOME;

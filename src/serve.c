@@ -63,7 +63,6 @@ static void print_help(void)
 static int open_data(struct server *s, struct err *e)
 {
     const char *data = s->settings.data;
-    scoped(mem_free) char *lock = mem_format("%s/lock", data);
     scoped(mem_free) char *above = mem_format("%s/..", data);
 
     if (mkdir(data, 0700) < 0 && errno != EEXIST)
@@ -73,15 +72,8 @@ static int open_data(struct server *s, struct err *e)
         return err_set_errno(e, ERR_IO, errno, "make the data directory %s durable", data);
     if (chmod(data, 0700) < 0) /* secrets of tenants are in it */
         return err_set_errno(e, ERR_IO, errno, "keep others out of the data directory %s", data);
-    s->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (s->lock < 0)
-        return err_set_errno(e, ERR_IO, errno, "open %s", lock);
-    if (flock(s->lock, LOCK_EX | LOCK_NB) < 0)
-        return err_set(e, ERR_CONFLICT,
-                       "another server uses the data directory %s: stop it, or choose another one "
-                       "with --data",
-                       data);
-    return 0;
+    s->lock = store_lock(data, e);
+    return s->lock < 0 ? -1 : 0;
 }
 
 static void parse_listen(struct server *s)

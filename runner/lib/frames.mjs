@@ -6,6 +6,7 @@
 
 import { writeSync } from "node:fs";
 import { Failure } from "./failure.mjs";
+import { plain } from "./json.mjs";
 
 const CHANNEL = 3;
 const MESSAGE_BYTES = 64 * 1024;
@@ -29,7 +30,7 @@ function writeAll(fd, text) {
 
 /** Sends a frame that is JSON text already: the result of a job is not parsed twice. */
 export function sendText(json) {
-    writeAll(CHANNEL, json + "\n");
+    writeAll(CHANNEL, plain(json) + "\n");
 }
 
 /** @param {{ t: string, [field: string]: unknown }} frame */

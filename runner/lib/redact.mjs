@@ -3,8 +3,12 @@
 // Keeps the values of injected credentials out of what is kept of a run: logs, errors, stacks and
 // pages, in the forms in which code usually passes them on.
 
+import { inspect } from "node:util";
+
 /** Shorter values would make a text unreadable and are no secret. */
 const SHORTEST = 3;
+/** A key of many lines is printed line by line; one of its lines that says less is no secret. */
+const SHORTEST_LINE = 8;
 export const SHOWN = "[redacted]";
 
 const HTML = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
@@ -41,6 +45,10 @@ function formsOf(secret) {
         urlEncoded,
         urlEncoded.replaceAll("%20", "+"),
         JSON.stringify(secret).slice(1, -1),
+        inspect(secret).slice(1, -1), // as console.log shows it inside of an object
+        bytes.toString("hex"),
+        bytes.toString("hex").toUpperCase(),
+        ...secret.split(/\r?\n/).filter((line) => line.length >= SHORTEST_LINE),
         secret.replace(/[&<>]/g, (c) => HTML[c]),
         secret.replace(/[&<>"]/g, (c) => HTML[c]),
     ];

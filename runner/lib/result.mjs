@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { Failure } from "./failure.mjs";
+import { depthOf } from "./json.mjs";
 import { SHOWN } from "./redact.mjs";
 
 const RESULT_BYTES = 5 * 1024 * 1024;
+const RESULT_DEPTH = 64; // src/base/bounds.h, LIMIT_JSON_DEPTH
 
 /** What a handler returned, as JSON text: as JSON.stringify has it, and null for nothing. */
 export function encodeResult(value, limit = RESULT_BYTES) {
@@ -17,7 +19,13 @@ export function encodeResult(value, limit = RESULT_BYTES) {
     const size = Buffer.byteLength(json);
     if (size > limit)
         throw new Failure(
-            `The result is too large: ${size} bytes of JSON, and at most ${limit} are kept`,
+            `The result is too large: ${size} bytes of JSON, and at most ${limit} are kept; ` +
+                "return less, or a link to where the rest is",
+        );
+    const depth = depthOf(json);
+    if (depth > RESULT_DEPTH)
+        throw new Failure(
+            `The result is nested ${depth} levels deep, and at most ${RESULT_DEPTH} are kept; return a flatter one`,
         );
     return json;
 }

@@ -28,6 +28,9 @@ test("a BigInt, a cycle and too many bytes are each told in a sentence", () => {
         () => encodeResult("ö".repeat(10), 15),
         /too large: 22 bytes of JSON, and at most 15 are kept/,
     );
+    const deep = (levels) => JSON.parse("[".repeat(levels) + '"]["' + "]".repeat(levels));
+    assert.equal(JSON.parse(encodeResult(deep(64))).length, 1);
+    assert.throws(() => encodeResult(deep(65)), /nested 65 levels deep, and at most 64 are kept/);
     const hostile = {
         toJSON: () => {
             throw new Error("no");

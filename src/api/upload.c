@@ -33,7 +33,8 @@ int upload_begin(struct request *r)
 {
     scoped(err_clear) struct err e = { 0 };
 
-    if (store_read(r->api->with.store, check_queue, r, &e) < 0) {
+    /* What is sent again may be there already: it is not refused for want of room. */
+    if (!r->idempotency_key && store_read(r->api->with.store, check_queue, r, &e) < 0) {
         request_fail(r, &e);
         return -1;
     }

@@ -5,6 +5,7 @@
  * change falls between looking and waiting.
  */
 #include "api/request.h"
+#include "base/bounds.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -52,15 +53,26 @@ static void on_deadline(void *arg)
     look(r->api->waiting, r, true);
 }
 
+/* Whether its tenant has as many waiting as it may: this one is answered as things stand. */
+static bool has_enough(const struct waiting *w, const struct request *of)
+{
+    int left = LIMIT_WAITERS;
+
+    for (const struct request *r = w->first; r && left > 0; r = r->next)
+        left -= strcmp(r->owner.tenant.text, of->owner.tenant.text) == 0;
+    return left <= 0;
+}
+
 static void enter(void *arg)
 {
     struct request *r = arg;
     struct waiting *w = r->api->waiting;
+    const bool at_once = w->draining || has_enough(w, r);
 
     r->next = w->first;
     w->first = r;
     r->deadline = loop_timer(w->loop, json_int(r->input, "wait_seconds", 0) * 1000, on_deadline, r);
-    look(w, r, w->draining);
+    look(w, r, at_once);
 }
 
 void waiting_add(struct waiting *w, struct request *r)
@@ -88,13 +100,13 @@ static void changed(void *arg)
     mem_free(c);
 }
 
-/* Topics are "<kind>/<id>"; ids are unique, so the kind does not matter here. */
+/* Topics are "<kind>/<id>"; ids are unique, so that the kind matters only where nobody waits for it. */
 static void on_topic(void *arg, const char *topic)
 {
     struct waiting *w = arg;
     const char *id = strrchr(topic, '/');
 
-    if (!id || atomic_load(&w->n) == 0)
+    if (!id || atomic_load(&w->n) == 0 || strncmp(topic, "log/", 4) == 0)
         return;
     struct change *c = mem_new(sizeof *c);
     *c = (struct change){ w, mem_text(id + 1) };

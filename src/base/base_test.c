@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/bounds.h"
 #include "base/buf.h"
 #include "base/id.h"
 #include "base/json.h"
@@ -31,6 +32,13 @@ static void ids_are_valid_and_increase(void **state)
         if (i == 5000)
             clock.wall -= 1000; /* a clock set back does not give older ids */
     }
+    static const char stored[] =
+        "01a20e79-0df8-7fff-bfff-ffffffffffff"; /* of 2026, by another process */
+    id_resume("no id");
+    assert_true(strcmp(id_new(&env).text, stored) < 0);
+    id_resume(stored);
+    struct id next = id_new(&env);
+    assert_true(strcmp(stored, next.text) < 0 && id_valid(next.text));
 }
 
 static void only_uuids_are_ids(void **state)
@@ -101,6 +109,19 @@ static void foreign_json_is_refused_with_its_place(void **state)
     assert_int_equal(json_parse("[1\0]", 4, 3, &value, &e), -1);
     assert_int_equal(json_parse("{\"n\":3e2}", 9, 3, &value, &e), 0);
     assert_int_equal(json_int(value, "n", 0), 300);
+    static const char large[] =
+        "{\"id\":100000000000000000000,\"n\":5}"; /* as JavaScript writes 1e20 */
+    scoped(json_decref) json_t *reals = NULL;
+    assert_int_equal(json_parse(large, strlen(large), 3, &reals, &e), 0);
+    assert_true(json_real_value(json_object_get(reals, "id")) == 1e20);
+    assert_int_equal(json_int(reals, "n", 0), 5);
+
+    scoped(buf_done) struct buf many = { 0 }; /* [[],[],... */
+    for (int i = 0; i < LIMIT_JSON_VALUES; i++)
+        buf_text(&many, i ? ",[]" : "[[]");
+    buf_char(&many, ']');
+    assert_int_equal(json_parse(many.data, many.n, 3, &value, &e), -1);
+    assert_string_equal(e.msg, "the JSON has more than 1000000 values");
 
     scoped(json_decref) json_t *far = json_loads("{\"a\":1e300,\"b\":-1e19}", 0, NULL);
     assert_int_equal(json_int(far, "a", 7), 7); /* no integer of ours */

@@ -10,6 +10,10 @@ enum {
     /* JSON deeper than this is never meant; parsers and printers recurse. */
     LIMIT_JSON_DEPTH = 64,
 
+    /* Values in one text of JSON: each takes up to 140 bytes when it is parsed, so that 16 MiB of empty
+     * arrays would take 760 MiB. A result of 5 MiB that somebody means has some 200 000. */
+    LIMIT_JSON_VALUES = 1000 * 1000,
+
     /* A connection that was opened, or a request line that came: the rest of the head must be there
      * within this many seconds in all. Heads are one packet; who trickles one is no client. */
     LIMIT_HEAD_SECONDS = 20,
@@ -65,8 +69,16 @@ enum {
     LIMIT_RESULT = 5 * 1024 * 1024,
     LIMIT_JOB_ERROR = 64 * 1024,
 
-    LIMIT_NAME = 200,         /* a workflow's name, characters */
-    LIMIT_WAIT_SECONDS = 60,  /* Node's fetch gives up after 300 s */
+    /* What is left of a failed job's page, and the pictures that a model gets: as runner/PROTOCOL.md has
+     * them, base64 for pictures. */
+    LIMIT_SCREENSHOT = 4 * 1024 * 1024,
+    LIMIT_HTML = 2 * 1024 * 1024,
+    LIMIT_IMAGE = 3 * 1024 * 1024,
+    LIMIT_CHANGED = 4 * 1024,
+
+    LIMIT_NAME = 200,        /* a workflow's name, characters */
+    LIMIT_WAIT_SECONDS = 60, /* Node's fetch gives up after 300 s */
+    LIMIT_WAITERS = 250, /* requests of one tenant that wait: each holds one of 1000 connections */
     LIMIT_CREDENTIAL = 65536, /* a credential's value, bytes */
 
     /* Rows that a list with filters looks at for one answer, found or not: a page may have less than was

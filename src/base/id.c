@@ -41,13 +41,14 @@ bool hex_bytes(const char *text, void *out, size_t n)
     return text[2 * n] == '\0';
 }
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the two */
+static msec_t last_ms;
+static unsigned counter;
+
 /* RFC 9562, 6.2, method 1: a 12-bit counter behind the time keeps ids of one millisecond in order.
  * When the counter overflows, or the clock steps back, the time part moves on by itself. */
 struct id id_new(const struct env *env)
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static msec_t last_ms;
-    static unsigned counter;
     unsigned char b[16];
     struct id id = { "" };
 
@@ -99,4 +100,22 @@ bool id_valid(const char *text)
     int version = nibble(text[14]);
     int variant = nibble(text[19]);
     return version >= 1 && version <= 8 && (variant & 0xc) == 0x8;
+}
+
+void id_resume(const char *id)
+{
+    msec_t ms = 0;
+
+    if (!id_valid(id))
+        return;
+    for (int i = 0; i < 13; i++) {
+        if (id[i] != '-')
+            ms = ms << 4 | nibble(id[i]);
+    }
+    pthread_mutex_lock(&lock);
+    if (ms > last_ms) {
+        last_ms = ms;
+        counter = 0xfff; /* whichever the other process had got to */
+    }
+    pthread_mutex_unlock(&lock);
 }

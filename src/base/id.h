@@ -18,6 +18,10 @@ struct id {
 /* Ids made by one process are strictly increasing, also within a millisecond. Thread safe. */
 struct id id_new(const struct env *env);
 
+/* Those that are made from now on come after `id`, whatever the clock says: an earlier process made it.
+ * What is no id changes nothing. */
+void id_resume(const char *id);
+
 /* Any UUID of version 1 to 8 with variant 10xx, in either case. */
 bool id_valid(const char *text);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 
+#include "base/bounds.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -209,11 +211,11 @@ bool json_bool(const json_t *object, const char *name, bool otherwise)
     return json_is_boolean(value) ? json_is_true(value) : otherwise;
 }
 
-/* jansson refuses U+0000, lone surrogates and invalid UTF-8 by itself; its own depth limit is 2048,
- * so nesting is counted here, in text that it has not seen yet. */
-static int check_depth(const char *text, size_t n, int limit, struct err *e)
+/* jansson refuses U+0000, lone surrogates and invalid UTF-8 by itself; its own depth limit is 2048 and
+ * it counts no values, so both are counted here, in text that it has not seen yet. */
+static int check_size(const char *text, size_t n, int limit, struct err *e)
 {
-    int depth = 0;
+    int depth = 0, values = 1;
     bool in_string = false;
 
     for (size_t i = 0; i < n; i++) {
@@ -225,8 +227,10 @@ static int check_depth(const char *text, size_t n, int limit, struct err *e)
                 in_string = false;
         } else if (c == '"') {
             in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > limit)
+        } else if (c == ',' || c == '{' || c == '[') {
+            if (++values > LIMIT_JSON_VALUES)
+                return err_set(e, ERR_INPUT, "the JSON has more than %d values", LIMIT_JSON_VALUES);
+            if (c != ',' && ++depth > limit)
                 return err_set(e, ERR_INPUT, "the JSON is nested deeper than %d levels", limit);
         } else if (c == '}' || c == ']') {
             depth--;
@@ -239,12 +243,15 @@ int json_parse(const char *text, size_t n, int depth, json_t **out, struct err *
 {
     json_error_t fault;
 
-    if (check_depth(text, n, depth, e) < 0)
+    if (check_size(text, n, depth, e) < 0)
         return -1;
     /* Jansson takes one behind a number for its end. */
     if (n > 0 && memchr(text, '\0', n))
         return err_set(e, ERR_INPUT, "a NUL, which no JSON has");
     json_t *value = json_loadb(text, n, JSON_DECODE_ANY, &fault);
+    /* JavaScript writes 1e20 as a whole number, and has reals alone. */
+    if (!value && json_error_code(&fault) == json_error_numeric_overflow)
+        value = json_loadb(text, n, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &fault);
     if (!value)
         return err_set(e, ERR_INPUT, "%s at line %d, column %d", fault.text, fault.line,
                        fault.column);

@@ -66,7 +66,8 @@ void pool_run(struct pool *p, void (*fn)(void *arg), void *arg)
     pthread_mutex_lock(&p->lock);
     *p->last = w;
     p->last = &w->next;
-    pthread_cond_signal(&p->some);
+    /* All: to wake one of several may wake none (glibc bug 25847). */
+    pthread_cond_broadcast(&p->some);
     pthread_mutex_unlock(&p->lock);
 }
 

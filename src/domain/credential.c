@@ -188,7 +188,8 @@ int credential_delete(struct db *db, const char *tenant, const char *id, json_t 
                       struct err *e)
 {
     static const struct stmt USERS = {
-        "credential.users", "SELECT id, launch, credential_id FROM job WHERE tenant_id = $1"
+        /* Along the index of open jobs: the tenant may have had many others. */
+        "credential.users", "SELECT id, launch, credential_id FROM job WHERE +tenant_id = $1"
                             " AND status IN ('queued', 'starting_browser', 'running')"
     };
     static const struct stmt DELETE = { "credential.delete",

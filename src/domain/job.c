@@ -198,12 +198,12 @@ static struct job job_row(struct rows *r)
 static int queue_position(struct db *db, const char *id, int64_t *out, struct err *e)
 {
     /* Tenants take turns, each with its own jobs in order: the n-th of one comes after as many of
-     * each other's as there are, but no more than n. Counting reads an index alone. */
+     * each other's as there are, but no more than n. */
     static const struct stmt BEFORE = {
         "job.position",
         "WITH mine AS (SELECT count(*) AS turn FROM job WHERE status = 'queued' AND id <= $1"
         "   AND tenant_id = (SELECT tenant_id FROM job WHERE id = $1)),"
-        " line AS (SELECT count(*) AS n FROM job WHERE status = 'queued' GROUP BY tenant_id)"
+        " line AS (SELECT queued AS n FROM tenant WHERE queued > 0)"
         " SELECT sum(CASE WHEN n < turn THEN n ELSE turn END) - 1 FROM mine, line"
     };
     scoped(rows_free) struct rows *r = db_query(db, &BEFORE, P_TEXT(id));
@@ -343,17 +343,20 @@ int job_cancel(struct db *db, const char *tenant, const char *id, char status[st
 int job_cancel_queued(struct db *db, const char *tenant, const char *workflow, const char *why,
                       int64_t *n, struct err *e)
 {
-    static const struct stmt NEXT = { "job.next_queued",
-                                      "SELECT id FROM job WHERE tenant_id = $1 AND workflow = $2"
-                                      " AND status = 'queued' ORDER BY id LIMIT 1" };
+    /* Along the index of what is queued, once; along that of the workflow each step would pass all jobs
+     * that it ever had. */
+    static const struct stmt NEXT = {
+        "job.next_queued", "SELECT id FROM job WHERE tenant_id = $1 AND id > $3"
+                           " AND +workflow = $2 AND status = 'queued' ORDER BY id LIMIT 1"
+    };
     scoped(mem_free) char *error = mem_format("Cancelled: %s", why);
 
     *n = 0;
+    char id[ID_TEXT_SIZE] = "";
     for (;;) {
-        char id[ID_TEXT_SIZE];
         {
             scoped(rows_free) struct rows *r =
-                db_query(db, &NEXT, P_TEXT(tenant), P_TEXT(workflow));
+                db_query(db, &NEXT, P_TEXT(tenant), P_TEXT(workflow), P_TEXT(id));
             int found = rows_next(r, e);
             if (found <= 0)
                 return found;
@@ -523,7 +526,9 @@ int job_recover(struct db *db, int64_t *lost, int64_t *requeued, struct err *e)
                                        " WHERE status = 'starting_browser'" OPEN };
     static const struct stmt RECOUNT = {
         "job.recount", "UPDATE tenant SET queued = (SELECT count(*) FROM job j"
-                       " WHERE j.tenant_id = tenant.id AND j.status = 'queued')"
+                       " WHERE j.tenant_id = tenant.id AND j.status = 'queued'), building ="
+                       " (SELECT count(*) FROM deployment d WHERE +d.tenant_id = tenant.id"
+                       "  AND d.status = 'building')"
     };
     msec_t now = db_now(db);
     int n_lost = db_run(db, e, &LOST, P_INT(now),

@@ -12,4 +12,8 @@
 typedef int (*stored_fn)(void *arg, const char *path, struct err *e);
 must_use int stored_each(struct db *db, stored_fn fn, void *arg, struct err *e);
 
+/* Ids from now on come after all that are stored, also when the clock was set back since: they tell which of
+ * two deployments is the newer one, and in which order jobs came. */
+must_use int stored_resume_ids(struct db *db, struct err *e);
+
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "artifact/tarball.h"
+#include "base/log.h"
 #include "domain/audit.h"
 #include "engine/agent_private.h"
 
@@ -7,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+enum { LOOK_AGAIN_MS = 1000 }; /* after the store could not be read */
 
 static void digest_file(int fd, char out[static 65], int64_t *size)
 {
@@ -116,12 +119,26 @@ static int read_status(struct db *db, void *arg, struct err *e)
                           e);
 }
 
+static void look(void *arg)
+{
+    struct agent *a = arg;
+
+    a->later = NULL;
+    agent_look(a);
+}
+
 void agent_look(struct agent *a)
 {
     scoped(err_clear) struct err e = { 0 };
     struct look l = { .a = a };
 
-    if (store_read(a->engine->store, read_status, &l, &e) < 0) {
+    if (store_read(a->engine->store, read_status, &l, &e) < 0 && e.code != ERR_NOT_FOUND) {
+        /* It is there, and becomes ready or not; only what came of it could not be read. */
+        log_event(LOG_ERROR, "ai_build.not_looked", F_TEXT("build", a->task.id.text),
+                  F_TEXT("error", e.msg));
+        timer_free(a->later);
+        a->later = loop_timer(a->engine->loop, LOOK_AGAIN_MS, look, a);
+    } else if (e.code == ERR_NOT_FOUND) {
         scoped(mem_free) char *why = mem_format("The deployment was lost: %s", e.msg);
         agent_end(a, why);
     } else if (strcmp(l.status, "ready") == 0) {

@@ -33,19 +33,21 @@ static void on_answered(void *arg, const json_t *frame)
     const char *changed = json_text(frame, "changed");
     const char *image = json_text(frame, "image");
     const char *media = json_text(frame, "media");
-    bool known = media && (strcmp(media, "image/png") == 0 || strcmp(media, "image/jpeg") == 0);
+    bool known = media && (strcmp(media, "image/png") == 0 || strcmp(media, "image/jpeg") == 0) &&
+                 image && strlen(image) <= LIMIT_IMAGE;
 
     if (a->ended)
         return;
     scoped(mem_free) char *bounded = text_start(text ? text : "", LIMIT_LOG_LINE);
+    scoped(mem_free) char *news = changed ? text_start(changed, LIMIT_CHANGED) : NULL;
     scoped(mem_free) char *all =
-        mem_format("%s%s%s", bounded, changed ? "\nChanged: " : "", changed ? changed : "");
+        mem_format("%s%s%s", bounded, news ? "\nChanged: " : "", news ? news : "");
     agent_answer(a, &(struct answer){ .ok = json_bool(frame, "ok", false),
                                       .foreign = true,
                                       .text = all,
                                       .image = known ? image : NULL,
                                       .media = known ? media : NULL,
-                                      .outcome = changed && *changed ? changed : NULL });
+                                      .outcome = news && *news ? news : NULL });
 }
 
 static void open_again(void *arg)

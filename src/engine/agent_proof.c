@@ -4,6 +4,7 @@
  * whether the files are deployed. Without a model a proof that fails ends the build.
  */
 #include "base/schema.h"
+#include "domain/workflow.h"
 #include "engine/agent_private.h"
 
 enum { SHOWN_BYTES = 12 * 1024 };
@@ -222,13 +223,49 @@ static const json_t *choose(const struct agent *a, const json_t *workflows, char
     return found;
 }
 
+static void no_row(void *arg, const struct workflow *w)
+{
+    (void)arg;
+    (void)w;
+}
+
+static int look_for_name(struct db *db, void *arg, struct err *e)
+{
+    const struct agent *a = arg;
+
+    return workflow_get(db, a->task.tenant.text, json_text(a->proven, "name"), no_row, NULL, e);
+}
+
+/* What a model hands in is one workflow, which was proven, under a name that is free: else a page that leads the
+ * model astray could put its code where the tenant's jobs run other code, with their credentials. The text
+ * is for the model; NULL: it may. */
+static char *not_to_hand_in(struct agent *a, const json_t *workflows, const char *names)
+{
+    scoped(err_clear) struct err e = { 0 };
+
+    if (json_array_size(workflows) != 1)
+        return mem_format(
+            "Only the workflow that was proven can be deployed, and the files export %s: "
+            "export that one alone",
+            names);
+    if (store_read(a->engine->store, look_for_name, a, &e) == 0)
+        return mem_format(
+            "There is a workflow \"%s\" already, which runs other code: choose another name",
+            json_text(a->proven, "name"));
+    return e.code == ERR_NOT_FOUND ? NULL : mem_format("The names could not be read: %s", e.msg);
+}
+
 /* Runs the one that is meant, if it is one that may be handed in. */
 static void run_of(struct agent *a, const json_t *workflows)
 {
     scoped(mem_free) char *names = NULL;
 
     a->proven = choose(a, workflows, &names);
-    if (!a->proven) {
+    scoped(mem_free) char *not =
+        a->proven && a->finishing && by_model(a) ? not_to_hand_in(a, workflows, names) : NULL;
+    if (not ) {
+        fail(a, not, false);
+    } else if (!a->proven) {
         scoped(mem_free) char *text =
             mem_format("There is no such workflow: the files export %s", names);
         fail(a, text, false);

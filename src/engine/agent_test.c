@@ -138,6 +138,8 @@ static void what_looks_like_a_secret_is_masked(void **state)
         { "a token is a word, and so is password", "a token is a word, and so is password" },
         { "basic membership: 3 EUR", "basic membership: 3 EUR" },
         { "https://a.test/@user/x", "https://a.test/@user/x" },
+        { "it=eyJhbGciOiJI.eyJzdWIi.c2ln, \"eyJhbGciOiJI.eyJzdWIi.\" heyJude-and-more.eyJs.x",
+          "it=[masked], \"[masked]\" heyJude-and-more.eyJs.x" },
         { "", "" },
     };
 

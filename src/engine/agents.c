@@ -18,9 +18,12 @@ struct agents {
     struct errand *errands; /* that have not come back */
     struct place *places;
     int n;
-    struct id last; /* the tenant that had the last turn */
+    struct id last;      /* the tenant that had the last turn */
+    struct timer *again; /* the store could not be asked */
     bool waking;
 };
+
+enum { AGAIN_MS = 1000 };
 
 struct agents *agents_new(struct engine *e)
 {
@@ -75,6 +78,22 @@ static int claim(struct db *db, void *arg, struct err *e)
     return c->found < 0 ? -1 : 0;
 }
 
+static void on_again(void *arg)
+{
+    struct agents *a = arg;
+
+    a->again = NULL;
+    agents_wake(a);
+    agents_cancel(a);
+}
+
+/* A full disk, say: nobody else would wake us when there is room again. */
+static void look_again(struct agents *a)
+{
+    if (!a->again)
+        a->again = loop_timer(a->engine->loop, AGAIN_MS, on_again, a);
+}
+
 void agents_wake(struct agents *a)
 {
     while (a->n < a->engine->settings->ai_builds && engine_is_open(a->engine)) {
@@ -82,6 +101,8 @@ void agents_wake(struct agents *a)
         struct claim c = { .epoch = a->engine->epoch, .after = a->last.text };
         if (store_write(a->engine->store, claim, &c, &e) < 0) {
             log_event(LOG_ERROR, "ai_build.claim_failed", F_TEXT("error", e.msg));
+            ai_task_done(&c.task); /* read, and then undone */
+            look_again(a);
             return;
         }
         if (!c.found)
@@ -158,8 +179,10 @@ void agents_cancel(struct agents *a)
     scoped(err_clear) struct err e = { 0 };
     struct ids ids = { 0 };
 
-    if (store_read(a->engine->store, cancelled, &ids, &e) < 0)
+    if (store_read(a->engine->store, cancelled, &ids, &e) < 0) {
         log_event(LOG_ERROR, "ai_build.cancel_failed", F_TEXT("error", e.msg));
+        look_again(a);
+    }
     for (size_t i = 0; i < ids.n; i++)
         cancel_one(a, ids.items[i]);
     mem_free(ids.items);
@@ -194,6 +217,7 @@ void agents_free(struct agents *a)
         agent_free(p->agent);
         mem_free(p);
     }
+    timer_free(a->again);
     pool_free(a->pool);
     while (a->errands) {
         struct errand *errand = a->errands;

@@ -28,9 +28,17 @@ struct box {
     struct watch *spill_watch;
     int out_file;
     size_t out_left;
-    bool timed_out, bad_frame;
+    bool timed_out;
+    char *bad_frame; /* what was wrong with it; NULL: nothing */
     bool *freed;
 };
+
+static void refuse(struct box *b, char *why)
+{
+    mem_free(b->bad_frame);
+    b->bad_frame = why;
+    box_kill(b);
+}
 
 static void on_frame(void *arg, char *text, size_t n, bool cut)
 {
@@ -40,10 +48,16 @@ static void on_frame(void *arg, char *text, size_t n, bool cut)
 
     if (b->bad_frame)
         return;
-    if (cut || json_parse(text, n, LIMIT_JSON_DEPTH + 2, &frame, &e) < 0 ||
-        !json_text(frame, "t")) {
-        b->bad_frame = true;
-        box_kill(b);
+    if (cut) {
+        refuse(b, mem_format("a line of more than %d MiB", LIMIT_FRAME >> 20));
+        return;
+    }
+    if (json_parse(text, n, LIMIT_JSON_DEPTH + 2, &frame, &e) < 0) {
+        refuse(b, mem_text(e.msg));
+        return;
+    }
+    if (!json_text(frame, "t")) {
+        refuse(b, mem_text("a line that says not what it is"));
         return;
     }
     b->user.frame(b->user.arg, json_text(frame, "t"), frame);
@@ -89,10 +103,8 @@ static bool spill_some(struct box *b)
         b->out_left -= (size_t)n;
         return true;
     }
-    if (n != 0) {
-        b->bad_frame = true;
-        box_kill(b);
-    }
+    if (n != 0)
+        refuse(b, mem_text("more files than it may have"));
     watch_free(take(b->spill_watch));
     fd_close(take_fd(&b->spill));
     return false;
@@ -269,5 +281,6 @@ void box_free(struct box *b)
     fd_close(b->send_fd);
     fd_close(b->spill);
     buf_done(&b->to_send);
+    mem_free(b->bad_frame);
     mem_free(b);
 }

@@ -16,7 +16,8 @@ struct box;
 struct box_end {
     const struct child_exit *exit;
     bool timed_out;
-    bool bad_frame; /* it was killed for a line that was no frame, or for too long an output */
+    const char *
+        bad_frame; /* why it was killed: a line that was no frame, or too long an output; or NULL */
 };
 
 struct box_user {

@@ -100,11 +100,11 @@ static void fail_silent(struct building *b, const struct box_end *end)
         why = mem_format("Stopped while %s: the build took longer than %lld s", doing,
                          (long long)s->build_seconds);
     else if (end->exit->out_of_memory)
-        why = mem_format(
-            "Stopped while %s: it needed more than %lld MiB of memory", doing,
-            (long long)(b->step == INSTALL ? s->install_memory_mib : s->build_memory_mib));
+        why = mem_format("Stopped while %s: it needed more than %lld MiB of memory", doing,
+                         (long long)step_memory(s, b->step));
     else if (end->bad_frame)
-        why = mem_format("Stopped while %s: what it reported is too large or malformed", doing);
+        why = mem_format("Stopped while %s: it reported what cannot be kept: %s", doing,
+                         end->bad_frame);
     else if (end->exit->exited)
         why = mem_format("The process ended with status %d while %s, before it was done. Does the "
                          "code call process.exit() at its top level? The build log has its output",

@@ -137,6 +137,7 @@ void builder_wake(struct builder *b)
         struct claim c = { .epoch = b->engine->epoch, .after = b->last.text };
         if (store_write(b->engine->store, claim, &c, &err) < 0) {
             log_event(LOG_ERROR, "build.claim_failed", F_TEXT("error", err.msg));
+            build_done(&c.build); /* read, and then undone */
             b->retry = loop_timer(b->engine->loop, PAUSE_MS, on_retry, b);
             break;
         }

@@ -10,6 +10,7 @@
  * the layer that was asked for last is the one that is kept warm.
  */
 #include "artifact/base64.h"
+#include "base/bounds.h"
 #include "base/log.h"
 #include "domain/credential.h"
 #include "engine/demand.h"
@@ -44,11 +45,12 @@ struct dispatcher {
     struct outcomes *outcomes;
     char *warm_layer; /* of the last job; NULL: none */
     struct demand demand;
-    struct timer *cool;  /* fires when less is to be kept warm */
-    struct timer *retry; /* nothing is given a slot before it fires */
-    struct timer *soon;  /* dispatches */
-    int failures;        /* in a row */
-    bool working;        /* inside dispatch(): callbacks ask for another round */
+    struct timer *cancel_again; /* the store could not be asked who is cancelled */
+    struct timer *cool;         /* fires when less is to be kept warm */
+    struct timer *retry;        /* nothing is given a slot before it fires */
+    struct timer *soon;         /* dispatches */
+    int failures;               /* in a row */
+    bool working;               /* inside dispatch(): callbacks ask for another round */
     bool again;
     struct guest *guests; /* those that wait, the first first */
     int inside;           /* and how many are in */
@@ -172,11 +174,13 @@ static void on_outcome(void *arg, struct slot *s, const struct slot_outcome *o)
 
     if (!p || !p->begun)
         return; /* its row still waits, or was cancelled */
-    bool shown = o->screenshot && decode(o->screenshot, &picture);
+    bool shown = o->screenshot && strlen(o->screenshot) <= LIMIT_SCREENSHOT &&
+                 decode(o->screenshot, &picture);
+    const char *page = o->html && strlen(o->html) <= LIMIT_HTML ? o->html : NULL;
     scoped(mem_free) char *screenshot =
         keep_artifact(d, run->id.text, "screenshot.png", shown ? picture.data : NULL, picture.n);
     scoped(mem_free) char *html =
-        keep_artifact(d, run->id.text, "page.html", o->html, o->html ? strlen(o->html) : 0);
+        keep_artifact(d, run->id.text, "page.html", page, page ? strlen(page) : 0);
 
     outcome.screenshot_key = screenshot;
     outcome.html_key = html;
@@ -624,12 +628,23 @@ static int cancelled(struct db *db, void *arg, struct err *e)
     return job_each_cancelled(db, cancel_one, arg, e);
 }
 
+static void on_cancel_again(void *arg)
+{
+    struct dispatcher *d = arg;
+
+    d->cancel_again = NULL;
+    dispatcher_cancel(d);
+}
+
 void dispatcher_cancel(struct dispatcher *d)
 {
     scoped(err_clear) struct err e = { 0 };
 
-    if (store_read(d->engine->store, cancelled, d, &e) < 0)
-        log_event(LOG_ERROR, "job.cancel_failed", F_TEXT("error", e.msg));
+    if (store_read(d->engine->store, cancelled, d, &e) == 0)
+        return;
+    log_event(LOG_ERROR, "job.cancel_failed", F_TEXT("error", e.msg));
+    if (!d->cancel_again)
+        d->cancel_again = loop_timer(d->engine->loop, STORE_PAUSE_MS, on_cancel_again, d);
 }
 
 bool dispatcher_refused(struct dispatcher *d, const struct egress_refusal *what)
@@ -690,6 +705,7 @@ void dispatcher_free(struct dispatcher *d)
     }
     timer_free(d->retry);
     timer_free(d->soon);
+    timer_free(d->cancel_again);
     timer_free(d->cool);
     outcomes_free(d->outcomes);
     mem_free(d->warm_layer);

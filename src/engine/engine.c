@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "domain/job.h"
+#include "domain/stored.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -161,7 +162,7 @@ static int recover(struct db *db, void *arg, struct err *e)
             return -1;
         found->epoch = row_int(r, 0);
     }
-    return job_recover(db, &found->lost, &found->requeued, e);
+    return stored_resume_ids(db, e) < 0 ? -1 : job_recover(db, &found->lost, &found->requeued, e);
 }
 
 static int make_folder(const char *data, const char *name, struct err *e)

@@ -70,7 +70,8 @@ char *evidence_masked(const char *text)
         "(\\\\\"" NAMED "\\\\\"[[:space:]]*:[[:space:]]*\\\\\")[^\"\\]+", /* JSON within JSON */
         "((^|[?&;=[:space:]])" NAMED "=)[^]&;\"[:space:][][^]&;\"[:space:]]*",
         "(bearer[[:space:]]+)[[:alnum:]_.~+/=-]{8,}",
-        "()eyJ[[:alnum:]_-]{8,}\\.[[:alnum:]_-]{4,}\\.[[:alnum:]_-]*",
+        /* At the start of a word: from every eyJ on, a text of many would be read to its end. */
+        "((^|[^[:alnum:]_-]))eyJ[[:alnum:]_-]{8,}\\.[[:alnum:]_-]{4,}\\.[[:alnum:]_-]*",
         "(https?://)[^/@[:space:]\"]+@", /* a user's name and password */
     };
     char *clean = mem_text(text);

@@ -92,17 +92,21 @@ static void tell_end(struct slot *s, const struct box_end *end)
         why = mem_format("sandbox unavailable: %s: %s. See `impresario doctor`", end->exit->step,
                          end->exit->detail ? end->exit->detail : "no reason known");
     else if (s->state != SLOT_RUNNING)
-        why = mem_format("The browser did not start: %s",
-                         s->trouble ? s->trouble : "its process ended");
-    else if (end->bad_frame)
         why =
-            mem_text("The job's process reported something too large or malformed, and was ended");
+            mem_format("The browser did not start: %s",
+                       s->trouble ? s->trouble
+                                  : "its process ended; `impresario doctor` says what is missing");
+    else if (end->bad_frame)
+        why = mem_format("The job's process was ended, for it reported what cannot be kept: %s",
+                         end->bad_frame);
     else if (end->exit->out_of_memory)
-        why = mem_format("The job needed more than its %lld MiB of memory, and was ended",
-                         (long long)s->engine->settings->job_memory_mib);
+        why = mem_format(
+            "The job needed more than its %lld MiB of memory (job_memory_mib), and was ended",
+            (long long)s->engine->settings->job_memory_mib);
     else if (end->exit->exited)
-        why = mem_format("The job's process exited before it finished, with status %d",
-                         end->exit->status);
+        why = mem_format(
+            "The job's process exited before it finished, with status %d; its log has what it printed",
+            end->exit->status);
     else
         why = mem_format("The job's process was ended by signal %d before it finished",
                          end->exit->signal);

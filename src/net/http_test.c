@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/http_testing.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <microhttpd.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -311,6 +313,36 @@ static void an_answer_reaches_who_still_sends(void **state)
     }
 }
 
+/* Whose answer comes in the moment in which the library is told to wait for it. */
+static struct world *_Atomic hasty;
+
+/* In place of the library's own. */
+void MHD_suspend_connection(struct MHD_Connection *connection)
+{
+    void (*library)(struct MHD_Connection *);
+
+    *(void **)&library = dlsym(RTLD_NEXT, "MHD_suspend_connection");
+    library(connection);
+    if (hasty)
+        world_release(hasty);
+}
+
+static void an_answer_that_comes_at_once_is_sent_at_once(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    hasty = &w;
+    for (int i = 0; i < 3; i++) {
+        assert_true(peer_send(fd, "POST /late HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nhi"));
+        expect_answer(fd, " 200 ", "at last"); /* with nothing else that wakes the server */
+    }
+    hasty = NULL;
+    world_stop(&w);
+}
+
 static void a_late_answer_finds_its_request(void **state)
 {
     struct world w;
@@ -575,6 +607,7 @@ int main(void)
         cmocka_unit_test(a_connection_survives_a_body_a_little_too_large),
         cmocka_unit_test(a_connection_survives_an_early_refusal),
         cmocka_unit_test(an_answer_reaches_who_still_sends),
+        cmocka_unit_test(an_answer_that_comes_at_once_is_sent_at_once),
         cmocka_unit_test(a_late_answer_finds_its_request),
         cmocka_unit_test(a_peer_that_left_is_gone_after_the_late_answer),
         cmocka_unit_test(a_peer_that_leaves_within_its_body_is_gone),

@@ -458,24 +458,23 @@ static enum MHD_Result body_comes(struct http_req *r, const char *data, size_t n
     return use_body(r, data, n) < 0 ? drop_rest(r) : MHD_YES;
 }
 
-/* Nothing more happens on this connection until http_reply(). */
+/* Nothing more happens on this connection until http_reply(), unless that has come already: a connection
+ * that was suspended and resumed in here would only be looked at when another one wakes the library. */
 static enum MHD_Result park(struct http_req *r)
 {
     struct http *h = r->http;
 
-    /* Suspended first: once the request is seen to be parked, another thread may resume it. */
-    MHD_suspend_connection(r->mhd);
     pthread_mutex_lock(&h->lock);
     bool stopping = !r->response && h->closed;
     if (!r->response && !h->closed)
         park_add(r);
     bool stay = r->parked;
     pthread_mutex_unlock(&h->lock);
+    if (stay)
+        MHD_suspend_connection(r->mhd); /* this thread alone resumes */
     if (stopping)
         http_req_refuse(r);
-    if (!stay)
-        MHD_resume_connection(r->mhd);
-    return MHD_YES;
+    return stay ? MHD_YES : queue(r);
 }
 
 static enum MHD_Result request_is_here(struct http_req *r)

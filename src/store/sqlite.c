@@ -147,7 +147,7 @@ void db_close(struct db *db)
 
 /* ---- migrations ---- */
 
-int db_migrate(struct db *db, struct err *e)
+int db_migrate(struct db *db, bool in_use, struct err *e)
 {
     static const struct stmt VERSION = { "schema.version", "PRAGMA user_version" };
     int64_t have = 0;
@@ -162,6 +162,12 @@ int db_migrate(struct db *db, struct err *e)
                        "the store has schema %lld, this program knows %zu: run the newer version "
                        "that wrote it, or restore a backup made before the upgrade",
                        (long long)have, n_items(MIGRATIONS));
+    if (in_use && have > 0 && have < (int64_t)n_items(MIGRATIONS))
+        return err_set(
+            e, ERR_PRECONDITION,
+            "the store has schema %lld, this program makes it %zu, and a server uses it: restart "
+            "the server with this version first, or use the version that it runs",
+            (long long)have, n_items(MIGRATIONS));
     for (size_t i = (size_t)have; i < n_items(MIGRATIONS); i++) {
         scoped(mem_free) char *sql = mem_format("BEGIN IMMEDIATE; %s; PRAGMA user_version = %zu; "
                                                 "COMMIT",

@@ -16,9 +16,12 @@
 #include "base/buf.h"
 #include "store/store_private.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/file.h>
 
 enum { COMMIT_GROUP = 256 }; /* bounds the time that the first of a group waits for the last */
 
@@ -58,14 +61,15 @@ struct store {
 
 static void *write_loop(void *arg);
 
-int store_open(const struct env *env, const char *dir, struct store **out, struct err *e)
+static int open_store(const struct env *env, const char *dir, bool in_use, struct store **out,
+                      struct err *e)
 {
     scoped(mem_free) char *path = mem_format("%s/impresario.db", dir);
     struct db *db = NULL;
 
     if (db_open(env, path, false, &db, e) < 0)
         return -1;
-    if (db_migrate(db, e) < 0) {
+    if (db_migrate(db, in_use, e) < 0) {
         db_close(db);
         return -1;
     }
@@ -84,6 +88,34 @@ int store_open(const struct env *env, const char *dir, struct store **out, struc
         abort();
     *out = s;
     return 0;
+}
+
+int store_open(const struct env *env, const char *dir, struct store **out, struct err *e)
+{
+    return open_store(env, dir, false, out, e);
+}
+
+int store_join(const struct env *env, const char *dir, struct store **out, struct err *e)
+{
+    scoped(err_clear) struct err in_use = { 0 };
+    scoped(fd_close) int lock = store_lock(dir, &in_use);
+
+    return open_store(env, dir, lock < 0 && in_use.code == ERR_CONFLICT, out, e);
+}
+
+int store_lock(const char *dir, struct err *e)
+{
+    scoped(mem_free) char *path = mem_format("%s/lock", dir);
+    scoped(fd_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return err_set_errno(e, ERR_IO, errno, "open %s", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return err_set(e, ERR_CONFLICT,
+                       "another server uses the data directory %s: stop it, or choose another one "
+                       "with --data",
+                       dir);
+    return take_fd(&fd);
 }
 
 void store_close(struct store *s)

@@ -24,6 +24,12 @@ typedef int (*store_fn)(struct db *db, void *arg, struct err *e);
 /* Opens or creates DIR/impresario.db and brings its schema up to date. ERR_PRECONDITION when a newer
  * version of the program wrote it. */
 must_use int store_open(const struct env *env, const char *dir, struct store **out, struct err *e);
+/* The same beside a server that may be at work: the schema of a store that it uses stays as it is, and
+ * ERR_PRECONDITION says so. */
+must_use int store_join(const struct env *env, const char *dir, struct store **out, struct err *e);
+/* Keeps other servers out of DIR for as long as the descriptor that it returns is open; -1 with ERR_CONFLICT
+ * when one is in. */
+must_use int store_lock(const char *dir, struct err *e);
 void store_close(struct store *s);
 DEFINE_SCOPED(struct store, store_close)
 

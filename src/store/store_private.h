@@ -10,7 +10,7 @@
 int db_open(const struct env *env, const char *path, bool read_only, struct db **out,
             struct err *e);
 void db_close(struct db *db);
-int db_migrate(struct db *db, struct err *e);
+int db_migrate(struct db *db, bool in_use, struct err *e); /* in_use: of a store, it is not done */
 
 int db_begin(struct db *db, struct err *e);
 int db_commit(struct db *db, struct err *e); /* ERR_IO: its outcome is unknown */

@@ -374,6 +374,27 @@ static void a_newer_store_is_refused(void **state)
     assert_non_null(strstr(e.msg, "newer version"));
 }
 
+static void an_older_store_in_use_is_left_as_it_is(void **state)
+{
+    struct world *w = *state;
+    scoped(err_clear) struct err e = { 0 };
+    scoped(mem_free) char *path = mem_format("%s/impresario.db", w->dir);
+    struct db *db = NULL;
+
+    store_close(take(w->store));
+    assert_int_equal(db_open(&env_real, path, false, &db, &e), 0);
+    static const struct stmt OLDER = { "test.older", "PRAGMA user_version = 1" };
+    assert_int_equal(db_run(db, &e, &OLDER), 0);
+    db_close(db);
+    scoped(fd_close) int lock = store_lock(w->dir, &e);
+    assert_true(lock >= 0);
+    assert_int_equal(store_lock(w->dir, &e), -1);
+    assert_int_equal(e.code, ERR_CONFLICT);
+    assert_int_equal(store_join(&env_real, w->dir, &w->store, &e), -1);
+    assert_int_equal(e.code, ERR_PRECONDITION);
+    assert_non_null(strstr(e.msg, "restart the server with this version"));
+}
+
 static void a_copy_is_the_store_of_one_moment(void **state)
 {
     struct world *w = *state;
@@ -412,6 +433,8 @@ int main(void)
                                         close_world),
         cmocka_unit_test_setup_teardown(a_failed_sync_ends_all_writing, open_world, close_world),
         cmocka_unit_test_setup_teardown(a_newer_store_is_refused, open_world, close_world),
+        cmocka_unit_test_setup_teardown(an_older_store_in_use_is_left_as_it_is, open_world,
+                                        close_world),
         cmocka_unit_test_setup_teardown(a_copy_is_the_store_of_one_moment, open_world, close_world),
     };
     return cmocka_run_group_tests_name("store", promises, NULL, NULL);

@@ -50,6 +50,28 @@ for (const provider of ["anthropic", "openai"]) {
             assert.deepEqual(workflows.map(({ name }) => name), ["search-books"]);
         });
 
+        test("a model hands in one workflow, under a name that is free", async (t) => {
+            const it = await siteOf(t, "search");
+            const before = await s.tenant.ok("workflows/get", { workflow: "search-books" });
+            const good = it.turns.find(({ calls }) => calls.tool === "write_file").calls.input.content;
+            const free = good.replaceAll("search-books", "search-books-anew");
+            const besides = `${free}\nexport const other = workflow("besides", {}, async () => 1);\n`;
+            const write = (content) => ({ calls: { tool: "write_file", input: { path: "index.ts", content } } });
+            const finish = it.turns.find(({ calls }) => calls.tool === "finish");
+            const finishAs = (name) => JSON.parse(JSON.stringify(finish).replaceAll("search-books", name));
+            s.model.play(
+                byConversation([...it.turns, write(besides), finishAs("search-books-anew"), write(free), finishAs("search-books-anew")]),
+            );
+            const build = await built(s.tenant, asked(it));
+            clean();
+            assert.equal(build.workflow_name, "search-books-anew", story(build));
+            assert.match(story(build), /There is a workflow .{1,2}search-books.{1,2} already/);
+            assert.match(story(build), /export that one alone/);
+            const names = (await s.tenant.ok("workflows/list", {})).deployed_workflows.map(({ name }) => name);
+            assert.deepEqual(names.toSorted(), ["search-books", "search-books-anew"]);
+            assert.deepEqual(await s.tenant.ok("workflows/get", { workflow: "search-books" }), before);
+        });
+
         test("a wrong selector is seen by the model, which repairs it", async (t) => {
             const it = await siteOf(t, "popup");
             const good = it.turns.find(({ calls }) => calls.tool === "write_file").calls.input.content;
@@ -192,6 +214,7 @@ export default workflow("title", { startUrl: ${JSON.stringify(running.url)}, out
 
         test("a connection that the server's policy refuses is told, to the model and in the steps", async (t) => {
             const it = await siteOf(t, "late");
+            await s.tenant.ok("workflows/delete", { workflow: "share-price" }); // the name is to be free
             const code = 'return await page.evaluate(() => fetch("http://10.98.76.54/").catch(String));';
             const good = it.turns.find(({ calls }) => calls.tool === "write_file").calls.input.content;
             const source = good.replace("const row =", 'await page.evaluate(() => fetch("http://10.98.76.53/").catch(() => 0));\n        const row =');
@@ -228,6 +251,7 @@ export default workflow("title", { startUrl: ${JSON.stringify(running.url)}, out
 
         test("a finish that is not proven is sent back", async (t) => {
             const it = await siteOf(t, "late");
+            await s.tenant.ok("workflows/delete", { workflow: "share-price" }); // the name is to be free
             const empty = `import { workflow, z } from "impresario";
 export default workflow("share-price", { input: z.object({ symbol: z.string() }), output: z.object({ symbol: z.string(), price: z.number(), change: z.number() }) },
     async () => ({ symbol: 1 }) as any);`;

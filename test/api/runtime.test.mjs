@@ -68,6 +68,12 @@ export const talks = workflow("talks", async () => {
   process.stdout.write("raw out\\n"); process.stderr.write("raw err\\n");
   return true;
 });
+export const odd = workflow("odd", async () => {
+  console.log("Great 😀".slice(0, 7), "a\\0b");
+  return { half: "Great 😀".slice(0, 7), nul: "a\\0b", large: 2 ** 64, whole: "😀" };
+});
+export const oddError = workflow("odd-error", async () => { throw new Error("not " + "😀".slice(0, 1)); });
+export const deep = workflow("deep", async () => JSON.parse("[".repeat(70) + "]".repeat(70)));
 `,
     "src/deep/helper.ts": `/** Throws. */
 export class PortalError extends Error {
@@ -190,6 +196,16 @@ for (const [shape, make] of Object.entries(SHAPES)) {
             ["an info", "an info too", "a debug", "a warning", "an error", "raw out", "raw err"].map(level),
             ["info", "info", "info", "warn", "error", "info", "error"],
         );
+    });
+
+    test(`${shape}: what JSON of JavaScript has and other JSON has not ends no job`, async () => {
+        const job = await t.run("odd");
+        assert.equal(job.status, "completed", job.error);
+        assert.deepEqual(job.result, { half: "Great \ufffd", nul: "a\ufffdb", large: 2 ** 64, whole: "😀" });
+        const logs = await t.logs(job.id);
+        assert.ok(logs.some(({ message }) => message === "Great \ufffd a\ufffdb"), JSON.stringify(logs));
+        assert.match((await t.run("odd-error")).error, /not \ufffd/);
+        assert.match((await t.run("deep")).error, /nested 70 levels deep, and at most 64 are kept/);
     });
 
     test(`${shape} (11): undefined gives null`, async () => {

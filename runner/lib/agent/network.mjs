@@ -182,7 +182,7 @@ function shownHeaders(headers) {
 
 function part(bytes, offset) {
     if (bytes === null) return "(no body, or the browser has forgotten it)";
-    if (bytes.subarray(0, 8_192).includes(0)) return `(${bytes.length} bytes that are no text)`;
+    if (bytes.includes(0)) return `(${bytes.length} bytes that are no text)`;
 
     const text = bytes.toString();
     const shown = text.slice(offset, offset + PART_CHARACTERS);
