@@ -13,7 +13,7 @@
 #include <strings.h>
 
 enum {
-    THREADS = 32,      /* they wait for servers, and a cage has 8 at most */
+    THREADS = 32,      /* they wait for servers; dns.c shares them among the cages */
     NAMES = 512,       /* known, which make room for new ones, or asked for, which do not */
     FRESH_MS = 10000,  /* as long as the answers say */
     FAILURE_MS = 2000, /* a name that is not there may come */
@@ -41,7 +41,7 @@ struct resolver {
     struct pool *pool;
     resolver_lookup_fn lookup;
     struct entry *entries;
-    size_t n;
+    size_t n, n_asking;
 };
 
 /* ---- on a thread ---- */
@@ -92,6 +92,7 @@ static void on_looked_up(void *arg)
     struct entry *e = arg;
     msec_t keep_ms = e->found.outcome == RESOLVER_FOUND ? FRESH_MS : FAILURE_MS;
 
+    e->resolver->n_asking--;
     e->until = clock_steady(&clock_real) + keep_ms;
     while (e->waiters) {
         struct waiter *w = e->waiters;
@@ -163,6 +164,7 @@ static struct entry *ask_for(struct resolver *r, const char *name)
     memcpy(e->name, name, strlen(name) + 1);
     r->entries = e;
     r->n++;
+    r->n_asking++;
     pool_run(r->pool, look_up, e);
     return e;
 }
@@ -191,6 +193,11 @@ bool resolver_find(struct resolver *r, const char *name, resolver_fn fn, void *a
     *w = (struct waiter){ fn, arg, e->waiters };
     e->waiters = w;
     return true;
+}
+
+size_t resolver_idle(const struct resolver *r)
+{
+    return r->n_asking < THREADS ? THREADS - r->n_asking : 0;
 }
 
 void resolver_forget(struct resolver *r, const void *arg)
