@@ -40,9 +40,9 @@ enum {
 };
 
 /* A page asks for some hundred things at once, and a browser keeps six connections to a host. */
-static const struct relay_limits limits = { .connections = 512,
-                                            .connecting = 128,
-                                            .connect_ms = 15000 };
+static const struct relay_limits limits = {
+    .connections = 512, .connecting = 128, .connect_ms = 15000, .leave_ms = 60000
+};
 
 struct door {
     struct cage *cage;

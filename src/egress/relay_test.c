@@ -6,10 +6,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,9 +28,9 @@ struct world {
     struct place target;
 };
 
-static const struct relay_limits generous = { .connections = 4,
-                                              .connecting = 4,
-                                              .connect_ms = 20000 };
+static const struct relay_limits generous = {
+    .connections = 4, .connecting = 4, .connect_ms = 20000, .leave_ms = 20000
+};
 
 static int listener_at(struct place *at)
 {
@@ -101,6 +104,15 @@ static int connect_pair(struct world *w, int *target)
     *target = accept4(w->listener, NULL, NULL, SOCK_CLOEXEC);
     assert_true(*target >= 0);
     return client;
+}
+
+/* Until something is there to be read, which is left there. */
+static void wait_for_some(struct world *w, int fd)
+{
+    char c;
+
+    while (recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+        turn(w);
 }
 
 static void wait_until_empty(struct world *w)
@@ -235,6 +247,103 @@ static void a_reset_is_passed_on(void **state)
     }
 }
 
+static void wait_until_arrived(int fd)
+{
+    int left = 1;
+
+    while (left > 0)
+        assert_int_equal(ioctl(fd, SIOCOUTQ, &left), 0);
+}
+
+/* A server that has heard enough says so and closes while its client still sends: what follows the
+ * answer is a reset. A client without a relay between reads the answer, and then the reset. */
+static void answer_and_reset(struct world *w, int asking, int answering, const char *data, size_t n)
+{
+    assert_int_equal(send(asking, "ask", 3, 0), 3);
+    wait_for_some(w, answering);
+    assert_int_equal(send(asking, "more", 4, 0), 4);
+    assert_int_equal(send(answering, data, n, 0), n);
+    wait_until_arrived(answering);
+    fd_close(answering); /* with something unread */
+}
+
+static void read_answer_and_reset(struct world *w, int fd, const char *data, size_t n)
+{
+    scoped(mem_free) char *got = mem_new(n + 1);
+    size_t sum = 0;
+    ssize_t some;
+
+    while ((some = read_some(w, fd, got + sum, n + 1 - sum)) > 0)
+        sum += (size_t)some;
+    assert_int_equal(sum, n);
+    assert_memory_equal(data, got, n);
+    assert_int_equal(some, -1);
+    assert_int_equal(errno, ECONNRESET);
+    wait_until_empty(w);
+}
+
+static void what_was_said_before_a_reset_arrives(void **state)
+{
+    struct world w;
+    int ends[2];
+
+    (void)state;
+    for (int asks = 0; asks < 2; asks++) {
+        open_world(&w, &generous);
+        ends[0] = connect_pair(&w, &ends[1]);
+        answer_and_reset(&w, ends[asks], ends[!asks], "413", 3);
+        read_answer_and_reset(&w, ends[asks], "413", 3);
+        fd_close(ends[asks]);
+        close_world(&w);
+    }
+}
+
+/* More than a client takes that does not read. Returns the client. */
+static int answer_much_and_reset(struct world *w, const char *data, size_t n)
+{
+    int target, client = connect_pair(w, &target), small = 2048;
+
+    assert_int_equal(setsockopt(client, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    answer_and_reset(w, client, target, data, n);
+    return client;
+}
+
+static void what_was_said_before_a_reset_waits_for_its_reader(void **state)
+{
+    enum { ANSWER = 40000 };
+    struct world w;
+    scoped(mem_free) char *data = mem_new(ANSWER);
+
+    (void)state;
+    for (int i = 0; i < ANSWER; i++)
+        data[i] = (char)(i * 7 + i / 251);
+    open_world(&w, &generous);
+    int client = answer_much_and_reset(&w, data, ANSWER);
+    for (int i = 0; i < 20; i++)
+        turn(&w);
+    assert_int_equal(relay_count(w.relay), 1);
+    read_answer_and_reset(&w, client, data, ANSWER);
+    fd_close(client);
+    close_world(&w);
+}
+
+static void a_reset_waits_for_its_reader_so_long_and_no_longer(void **state)
+{
+    enum { ANSWER = 40000 };
+    const struct relay_limits hasty = {
+        .connections = 4, .connecting = 4, .connect_ms = 20000, .leave_ms = 50
+    };
+    struct world w;
+    scoped(mem_free) char *data = mem_new(ANSWER);
+
+    (void)state;
+    open_world(&w, &hasty);
+    int client = answer_much_and_reset(&w, data, ANSWER);
+    wait_until_empty(&w);
+    fd_close(client);
+    close_world(&w);
+}
+
 static void a_target_that_refuses_is_a_reset(void **state)
 {
     struct world w;
@@ -317,9 +426,13 @@ int main(void)
         cmocka_unit_test(what_waits_costs_nothing),
         cmocka_unit_test(a_slow_reader_slows_its_writer_and_gets_it_all),
         cmocka_unit_test(a_reset_is_passed_on),
+        cmocka_unit_test(what_was_said_before_a_reset_arrives),
+        cmocka_unit_test(what_was_said_before_a_reset_waits_for_its_reader),
+        cmocka_unit_test(a_reset_waits_for_its_reader_so_long_and_no_longer),
         cmocka_unit_test(a_target_that_refuses_is_a_reset),
         cmocka_unit_test(a_target_that_never_answers_is_a_reset_in_time),
         cmocka_unit_test(there_are_so_many_and_no_more),
     };
+    (void)signal(SIGPIPE, SIG_IGN); /* as in the process that relays */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
