@@ -4,6 +4,10 @@
  * the other socket, and they are never copied. A flow holds a pipe only while there is something in
  * it, so an idle connection costs two descriptors, and pipes are few.
  *
+ * They are many where nobody reads. The kernel lets a user have 64 MiB of pipes that are not tiny
+ * (pipe-user-pages-soft), and this process serves all cages as one user. So a cage has a few large pipes
+ * and else small ones: 512 connections that are not read, both ways, hold 6 MiB.
+ *
  * A socket is watched for what its flows wait for, and not at all when they wait for nothing: the
  * kernel reports a hang-up whether it is asked for or not, again and again.
  *
@@ -25,14 +29,17 @@
 #include <unistd.h>
 
 enum {
-    PIPE_BYTES = 256 * 1024,
-    PIPES_KEPT = 8,
+    PIPE_BYTES = 64 * 1024, /* what the kernel makes; four times that is as fast */
+    SMALL_BYTES = 4096,     /* a page, the smallest that there is: a fourth as fast */
+    LARGE_PIPES = 32,
+    PIPES_KEPT = 8,        /* of the large ones */
     ROUNDS = 8,            /* of one connection, before the others have their turn */
     LEAVING_LOOK_MS = 100, /* no event tells that all has arrived */
 };
 
 struct flow {
     int pipe[2]; /* -1 while it is empty */
+    bool large;
     size_t held; /* bytes in it */
     bool ended;  /* the source has closed */
     bool told;   /* and the other side knows */
@@ -61,9 +68,9 @@ struct relay {
     struct relay_limits limits;
     struct link *first, *last; /* in the order of their coming, so of their deadlines */
     size_t n, n_connecting;
-    struct timer *patience; /* for the oldest that is connecting */
-    int pipes[PIPES_KEPT][2];
-    size_t n_pipes;
+    struct timer *patience;   /* for the oldest that is connecting */
+    int pipes[PIPES_KEPT][2]; /* large, and empty */
+    size_t n_pipes, n_large;  /* kept, and in all */
 };
 
 static struct side *other(struct side *s)
@@ -87,21 +94,26 @@ static int take_pipe(struct relay *r, struct flow *f)
         return 0;
     if (r->n_pipes > 0) {
         memcpy(f->pipe, r->pipes[--r->n_pipes], sizeof f->pipe);
+        f->large = true;
         return 0;
     }
     if (pipe2(f->pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
         f->pipe[0] = f->pipe[1] = -1;
         return -1;
     }
-    (void)fcntl(f->pipe[0], F_SETPIPE_SZ, PIPE_BYTES); /* the default is slower, and works */
+    f->large = r->n_large < LARGE_PIPES;
+    r->n_large += f->large;
+    if (!f->large)
+        (void)fcntl(f->pipe[0], F_SETPIPE_SZ, SMALL_BYTES);
     return 0;
 }
 
 static void give_pipe(struct relay *r, struct flow *f)
 {
-    if (f->pipe[0] >= 0 && f->held == 0 && r->n_pipes < PIPES_KEPT) {
+    if (f->pipe[0] >= 0 && f->large && f->held == 0 && r->n_pipes < PIPES_KEPT) {
         memcpy(r->pipes[r->n_pipes++], f->pipe, sizeof f->pipe);
-    } else {
+    } else if (f->pipe[0] >= 0) {
+        r->n_large -= f->large;
         fd_close(f->pipe[0]);
         fd_close(f->pipe[1]);
     }

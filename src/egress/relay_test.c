@@ -5,7 +5,9 @@
 #include "egress/relay.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -226,6 +228,74 @@ static void a_slow_reader_slows_its_writer_and_gets_it_all(void **state)
     close_world(&w);
 }
 
+/* The pipes of this process, and their bytes. */
+static size_t count_pipes(size_t *bytes)
+{
+    enum { ENDS = 2 };
+    size_t n_ends = 0, sum = 0;
+    struct dirent *entry;
+    DIR *all = opendir("/proc/self/fd");
+
+    assert_non_null(all);
+    while ((entry = readdir(all))) {
+        int n = fcntl((int)strtol(entry->d_name, NULL, 10), F_GETPIPE_SZ);
+        n_ends += n > 0;
+        sum += n > 0 ? (size_t)n : 0;
+    }
+    closedir(all);
+    *bytes = sum / ENDS;
+    return n_ends / ENDS;
+}
+
+static void fill_up(int fd, size_t *sent)
+{
+    static const char data[65536];
+    ssize_t n;
+
+    while ((n = send(fd, data, sizeof data, MSG_DONTWAIT)) > 0)
+        *sent += (size_t)n;
+}
+
+/* The kernel bounds what a user has of them, and the user is the same for all cages. */
+static void what_nobody_reads_holds_few_pages_and_arrives(void **state)
+{
+    enum { LINKS = 24, LARGE = 32, LARGE_BYTES = 65536, SMALL_BYTES = 4096, FLOWS = 2 * LINKS };
+    const struct relay_limits many = {
+        .connections = LINKS, .connecting = LINKS, .connect_ms = 20000, .leave_ms = 20000
+    };
+    struct world w;
+    int ends[FLOWS], least = 1;
+    size_t sent[FLOWS] = { 0 }, others_bytes, bytes, others = count_pipes(&others_bytes);
+    scoped(mem_free) char *data = mem_new(BIG);
+
+    (void)state;
+    open_world(&w, &many);
+    for (int i = 0; i < FLOWS; i += 2)
+        ends[i] = connect_pair(&w, &ends[i + 1]);
+    for (int i = 0; i < FLOWS; i++)
+        assert_int_equal(setsockopt(ends[i], SOL_SOCKET, SO_SNDBUF, &least, sizeof least), 0);
+    while (count_pipes(&bytes) < others + FLOWS) {
+        for (int i = 0; i < FLOWS; i++)
+            fill_up(ends[i], &sent[i]);
+        turn(&w);
+    }
+    assert_in_range(bytes - others_bytes, FLOWS * SMALL_BYTES,
+                    LARGE * LARGE_BYTES + (FLOWS - LARGE) * SMALL_BYTES);
+
+    for (int i = 0; i < FLOWS; i++) {
+        for (size_t got = 0; got < sent[i ^ 1];) {
+            ssize_t n = read_some(&w, ends[i], data, BIG);
+            assert_true(n > 0);
+            got += (size_t)n;
+        }
+    }
+    for (int i = 0; i < FLOWS; i++)
+        fd_close(ends[i]);
+    wait_until_empty(&w);
+    close_world(&w);
+    assert_int_equal(count_pipes(&bytes), others);
+}
+
 static void a_reset_is_passed_on(void **state)
 {
     struct world w;
@@ -425,6 +495,7 @@ int main(void)
         cmocka_unit_test(one_way_ends_and_the_other_goes_on),
         cmocka_unit_test(what_waits_costs_nothing),
         cmocka_unit_test(a_slow_reader_slows_its_writer_and_gets_it_all),
+        cmocka_unit_test(what_nobody_reads_holds_few_pages_and_arrives),
         cmocka_unit_test(a_reset_is_passed_on),
         cmocka_unit_test(what_was_said_before_a_reset_arrives),
         cmocka_unit_test(what_was_said_before_a_reset_waits_for_its_reader),
