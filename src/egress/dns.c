@@ -77,7 +77,7 @@ static void on_found(void *arg, const struct resolved *found)
     for (size_t i = 0; i < found->n; i++) {
         const struct place *at = &found->at[i];
         policy_learn(o->policy, q->question.name, at, now);
-        const char *why = policy_judge(o->policy, at, route_to(at) == ROUTE_OWN, now);
+        const char *why = policy_judge(o->policy, at, route_to(at), now);
         if (why)
             reason = why;
         else

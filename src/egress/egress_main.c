@@ -148,8 +148,7 @@ static void take_client(struct cage *c, int client, bool v6)
         relay_reset(client);
         return;
     }
-    const char *reason =
-        policy_judge(c->policy, &to, route_to(&to) == ROUTE_OWN, clock_steady(&clock_real));
+    const char *reason = policy_judge(c->policy, &to, route_to(&to), clock_steady(&clock_real));
     if (reason)
         relay_reset(client);
     else if (!relay_connect(c->relay, client, &to))
