@@ -10,7 +10,7 @@
 
 enum {
     WAITING = 64, /* questions of one cage under way */
-    ASKING = 8,   /* of these, that the resolver has: it serves all cages, with 32 threads */
+    SHARE = 4,    /* the resolver's threads that a cage leaves idle for each name it has there */
     AT_ONCE = 16, /* datagrams, before the others have their turn */
 };
 
@@ -77,7 +77,7 @@ static void on_found(void *arg, const struct resolved *found)
     for (size_t i = 0; i < found->n; i++) {
         const struct place *at = &found->at[i];
         policy_learn(o->policy, q->question.name, at, now);
-        const char *why = policy_judge(o->policy, at, route_to(at) == ROUTE_OWN, now);
+        const char *why = policy_judge(o->policy, at, route_to(at), now);
         if (why)
             reason = why;
         else
@@ -96,19 +96,35 @@ static void on_found(void *arg, const struct resolved *found)
     ask_more(d);
 }
 
-/* An answer that is known comes at once, and asks for more itself. */
-static void ask_more(struct dns *d)
+/* The resolver serves all cages, and a name whose servers do not answer holds a thread for seconds.
+ * So a cage asks for the fewer names at once the more are under way: alone it has seven, and with ten
+ * that ask for as many as they may, the next still finds a thread. Where none is left, each cage waits
+ * with one name, and they take turns. */
+static bool may_ask(const struct dns *d)
+{
+    return d->n_asked * SHARE <= resolver_idle(d->with.resolver);
+}
+
+static struct query *next_query(const struct dns *d)
 {
     struct query *q = d->queries;
 
     while (q && q->asked)
         q = q->next;
-    if (!q || d->n_asked == ASKING)
-        return;
-    q->asked = true;
-    d->n_asked++;
-    if (!resolver_find(d->with.resolver, q->question.name, on_found, q))
-        on_found(q, &(struct resolved){ .outcome = RESOLVER_FAILED });
+    return q;
+}
+
+/* An answer that is known comes at once, and asks for more itself. */
+static void ask_more(struct dns *d)
+{
+    struct query *q;
+
+    while (may_ask(d) && (q = next_query(d))) {
+        q->asked = true;
+        d->n_asked++;
+        if (!resolver_find(d->with.resolver, q->question.name, on_found, q))
+            on_found(q, &(struct resolved){ .outcome = RESOLVER_FAILED });
+    }
 }
 
 static void resolve(struct dns *d, const struct query *asked)

@@ -83,21 +83,35 @@ static void asker_close(struct asker *a)
 }
 
 /* "NN.X.test", a question for an address. */
-static void ask(const struct asker *a, int number, char domain)
+static void ask_for(const struct asker *a, int number, char domain, char type)
 {
     unsigned char question[] = "\0\1\1\0\0\1\0\0\0\0\0\0\002NN\001X\004test\0\0\1\0\1";
 
     question[13] = (unsigned char)('0' + number / 10);
     question[14] = (unsigned char)('0' + number % 10);
     question[16] = (unsigned char)domain;
+    question[24] = (unsigned char)type;
     assert_int_equal(send(a->fd, question, sizeof question - 1, 0), sizeof question - 1);
+}
+
+static void ask(const struct asker *a, int number, char domain)
+{
+    ask_for(a, number, domain, 1);
 }
 
 static void wait_for(struct asker *a, int answers)
 {
     a->wanted = answers;
-    loop_run(a->loop);
+    if (a->answers < answers)
+        loop_run(a->loop);
     assert_int_equal(a->answers, answers);
+}
+
+/* Another question is answered at once, and in its turn: all before it have been read. */
+static void let_it_read(struct asker *a)
+{
+    ask_for(a, 0, 'b', 16);
+    wait_for(a, 1);
 }
 
 static void names_that_take_long_hold_up_their_own_cage_alone(void **state)
@@ -132,10 +146,92 @@ static void names_that_take_long_hold_up_their_own_cage_alone(void **state)
     sem_destroy(&slow);
 }
 
+/* Cages that have asked for so many names of their own that take long, and one that has asked for none.
+ * It comes when all that the others ask for is under way or waits. */
+struct crowd {
+    struct loop *loop;
+    struct resolver *resolver;
+    struct policy *policy;
+    struct asker *greedy, other;
+    int n, names;
+};
+
+static void crowd_open(struct crowd *c, int n, int names)
+{
+    scoped(err_clear) struct err e = { 0 };
+
+    *c = (struct crowd){ .loop = loop_new(&clock_real), .n = n, .names = names };
+    c->resolver = resolver_new(c->loop, lookup);
+    c->greedy = mem_new_array((size_t)n, sizeof *c->greedy);
+    assert_int_equal(sem_init(&slow, 0, 0), 0);
+    assert_int_equal(policy_new(NULL, 0, &c->policy, &e), 0);
+    asker_open(&c->other, c->loop, c->resolver, c->policy);
+    for (int i = 0; i < n; i++) {
+        asker_open(&c->greedy[i], c->loop, c->resolver, c->policy);
+        for (int k = 0; k < names; k++)
+            ask(&c->greedy[i], i * names + k, 'a');
+    }
+    for (int i = 0; i < n; i++)
+        let_it_read(&c->greedy[i]);
+}
+
+static void let_names_be_found(int n)
+{
+    for (int i = 0; i < n; i++)
+        assert_int_equal(sem_post(&slow), 0);
+}
+
+/* Every name is found, once those that were let before are. */
+static void crowd_close(struct crowd *c)
+{
+    for (int i = 0; i < c->n; i++) {
+        wait_for(&c->greedy[i], 1 + c->names);
+        asker_close(&c->greedy[i]);
+    }
+    asker_close(&c->other);
+    resolver_free(c->resolver);
+    policy_free(c->policy);
+    loop_free(c->loop);
+    mem_free(c->greedy);
+    sem_destroy(&slow);
+}
+
+static void many_cages_leave_a_thread_for_the_next(void **state)
+{
+    enum { CAGES = 10, EACH = 9 };
+    struct crowd c;
+
+    (void)state;
+    crowd_open(&c, CAGES, EACH);
+    for (int i = 1; i <= 3; i++) {
+        ask(&c.other, i, 'b');
+        wait_for(&c.other, i);
+    }
+    let_names_be_found(CAGES * EACH);
+    crowd_close(&c);
+}
+
+static void more_cages_than_threads_take_turns(void **state)
+{
+    enum { CAGES = 40, EACH = 2, BEFORE = CAGES }; /* no cage has more than one that waits */
+    struct crowd c;
+
+    (void)state;
+    crowd_open(&c, CAGES, EACH);
+    ask(&c.other, 1, 'b');
+    let_it_read(&c.other);
+    let_names_be_found(BEFORE + 1);
+    wait_for(&c.other, 2);
+    let_names_be_found(CAGES * EACH - BEFORE - 1);
+    crowd_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest promises[] = {
         cmocka_unit_test(names_that_take_long_hold_up_their_own_cage_alone),
+        cmocka_unit_test(many_cages_leave_a_thread_for_the_next),
+        cmocka_unit_test(more_cages_than_threads_take_turns),
     };
     return cmocka_run_group_tests_name("dns", promises, NULL, NULL);
 }

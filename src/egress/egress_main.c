@@ -40,9 +40,9 @@ enum {
 };
 
 /* A page asks for some hundred things at once, and a browser keeps six connections to a host. */
-static const struct relay_limits limits = { .connections = 512,
-                                            .connecting = 128,
-                                            .connect_ms = 15000 };
+static const struct relay_limits limits = {
+    .connections = 512, .connecting = 128, .connect_ms = 15000, .leave_ms = 60000
+};
 
 struct door {
     struct cage *cage;
@@ -148,8 +148,7 @@ static void take_client(struct cage *c, int client, bool v6)
         relay_reset(client);
         return;
     }
-    const char *reason =
-        policy_judge(c->policy, &to, route_to(&to) == ROUTE_OWN, clock_steady(&clock_real));
+    const char *reason = policy_judge(c->policy, &to, route_to(&to), clock_steady(&clock_real));
     if (reason)
         relay_reset(client);
     else if (!relay_connect(c->relay, client, &to))

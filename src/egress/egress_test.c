@@ -214,6 +214,8 @@ static void nothing_else_is_reached(void **state)
         { "64:ff9b::a00:5", "80", "[64:ff9b::a00:5]:80: translated address" },
         { "::ffff:10.9.0.2", "80", "10.9.0.2:80: private address" },
         { PUBLIC, "25", PUBLIC ":25: port for sending mail" },
+        { "45.45.46.10", "80", "45.45.46.10:80: address of a neighbour" },
+        { "2a00:46::10", "80", "[2a00:46::10]:80: address of a neighbour" },
         { "10.9.0.255", "80", "10.9.0.255:80: private address" },
     };
     struct world w;

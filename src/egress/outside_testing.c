@@ -159,9 +159,9 @@ static _Noreturn void be_internet(int up, int cable)
 {
     static const char addresses[] =
         "10.9.0.2/24 " PUBLIC " 169.254.169.254 168.63.129.16 192.168.7.7 "
-        "172.16.5.5 100.64.1.1 192.0.2.1 203.0.113.10 198.18.0.1";
+        "172.16.5.5 100.64.1.1 192.0.2.1 203.0.113.10 198.18.0.1 45.45.46.10";
     static const char sixes[] = "fd99::2/64 " PUBLIC6 " 2001:db8:1::10 2002:a00:5::1 "
-                                "64:ff9b::a00:5 fd00:ec2::254";
+                                "64:ff9b::a00:5 fd00:ec2::254 2a00:46::10";
     int fds[8], n = 0;
     char go;
 
@@ -218,6 +218,7 @@ static void make_internet(void)
             "ip addr add 10.9.0.1/24 dev vh && ip addr add " OWN "/32 dev vh && "
             "ip addr add fd99::1/64 dev vh nodad && ip addr add 2a00:44::44/128 dev vh nodad && "
             "ip link set vh up && ip route add default via 10.9.0.2 && "
+            "ip route add 45.45.46.0/24 dev vh && ip -6 route add 2a00:46::/64 dev vh && "
             "ip -6 route add default via fd99::2 src fd99::1",
             pid);
     if (write(cable[1], "g", 1) != 1 || read(up[0], &word, 1) != 1)

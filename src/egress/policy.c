@@ -298,10 +298,12 @@ static bool is_mail(uint16_t port)
     return port == 25 || port == 465 || port == 587;
 }
 
-const char *policy_judge(const struct policy *p, const struct place *to, bool own, msec_t now)
+const char *policy_judge(const struct policy *p, const struct place *to, enum route route,
+                         msec_t now)
 {
     const struct kind *k = kind_of(to);
     enum opener opener = k ? k->opener : ANY;
+    bool own = route == ROUTE_OWN;
     bool exposed = own && !is_loopback(to); /* loopback is always the host's own */
 
     if (opener == NEVER)
@@ -314,6 +316,8 @@ const char *policy_judge(const struct policy *p, const struct place *to, bool ow
         return k->reason;
     if (own)
         return "address of the host itself";
+    if (route == ROUTE_NEAR)
+        return "address of a neighbour";
     if (p->only_list)
         return "not the package registry";
     return is_mail(to->port) ? "port for sending mail" : NULL;

@@ -11,7 +11,8 @@
  * Some addresses are too dangerous to be opened by accident: loopback, link-local ones (where clouds
  * keep a machine's credentials) and those of this host. A network opens the first two only when it
  * lies inside of them, as 127.0.0.0/8 does and 0.0.0.0/0 does not, and a name never; an address of
- * this host is opened by itself or by a name, not by the network around it.
+ * this host is opened by itself or by a name, not by the network around it. Its neighbours' are as
+ * private ones, public though they look.
  */
 #ifndef EGRESS_POLICY_H
 #define EGRESS_POLICY_H
@@ -19,6 +20,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "egress/place.h"
+#include "egress/route.h"
 
 struct policy;
 
@@ -32,9 +34,10 @@ DEFINE_SCOPED(struct policy, policy_free)
 must_use int policy_new_registry(const char *registry, struct policy **out, struct err *e);
 bool policy_may_ask(const struct policy *p, const char *name);
 
-/* NULL: allowed. Else the reason, for people ("private address"). `own`: the host would deliver to
- * itself. Without a port the answer is whether any port may be reached. */
-const char *policy_judge(const struct policy *p, const struct place *to, bool own, msec_t now);
+/* NULL: allowed. Else the reason, for people ("private address"). `route` is what the host would do
+ * (route_to()). Without a port the answer is whether any port may be reached. */
+const char *policy_judge(const struct policy *p, const struct place *to, enum route route,
+                         msec_t now);
 
 /* Whether anything on loopback is allowed. */
 bool policy_opens_loopback(const struct policy *p);

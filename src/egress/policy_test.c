@@ -201,13 +201,13 @@ static struct policy *policy_of(const char *allow)
     return p;
 }
 
-static void check(const struct row *row, bool own)
+static void check(const struct row *row, enum route route)
 {
     scoped(policy_free) struct policy *p = policy_of(row->allow);
     struct place to;
 
     assert_true(place_parse(row->ip, row->port, &to));
-    const char *reason = policy_judge(p, &to, own, 0);
+    const char *reason = policy_judge(p, &to, route, 0);
     if (reason != row->reason && (!reason || !row->reason || strcmp(reason, row->reason) != 0))
         fail_msg("%s port %u, with \"%s\": %s", row->ip, row->port, row->allow,
                  reason ? reason : "allowed");
@@ -217,30 +217,47 @@ static void without_a_list_only_the_internet_is_reached(void **state)
 {
     (void)state;
     for (size_t i = 0; i < n_items(without_a_list); i++)
-        check(&without_a_list[i], false);
+        check(&without_a_list[i], ROUTE_OUT);
 }
 
 static void a_list_opens_what_it_means_and_no_more(void **state)
 {
     (void)state;
     for (size_t i = 0; i < n_items(with_a_list); i++)
-        check(&with_a_list[i], false);
+        check(&with_a_list[i], ROUTE_OUT);
 }
 
 static void the_host_itself_is_opened_by_its_very_address(void **state)
 {
     (void)state;
     for (size_t i = 0; i < n_items(of_the_host); i++)
-        check(&of_the_host[i], true);
+        check(&of_the_host[i], ROUTE_OWN);
 }
 
-static const char *judge_text(const struct policy *p, const char *ip, uint16_t port, bool own,
-                              msec_t now)
+static void a_neighbour_is_opened_as_private_addresses_are(void **state)
+{
+    static const struct row rows[] = {
+        { "", "45.45.46.10", 80, "address of a neighbour" },
+        { "", "2a00:46::10", 80, "address of a neighbour" },
+        { "", "10.0.0.5", 80, "private address" },
+        { "45.45.46.10", "45.45.46.10", 80, NULL },
+        { "45.45.46.10:443", "45.45.46.10", 80, "address of a neighbour" },
+        { "45.45.46.0/24", "45.45.46.10", 80, NULL },
+        { "2a00:46::/64", "2a00:46::10", 80, NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < n_items(rows); i++)
+        check(&rows[i], ROUTE_NEAR);
+}
+
+static const char *judge_text(const struct policy *p, const char *ip, uint16_t port,
+                              enum route route, msec_t now)
 {
     struct place to;
 
     assert_true(place_parse(ip, port, &to));
-    return policy_judge(p, &to, own, now);
+    return policy_judge(p, &to, route, now);
 }
 
 static void learn_text(struct policy *p, const char *host, const char *ip, msec_t now)
@@ -259,15 +276,16 @@ static void a_name_opens_what_it_was_resolved_to_for_a_while(void **state)
     learn_text(p, "Shop.Internal.", "10.0.0.5", 1000);
     learn_text(p, "db.internal", "10.0.0.6", 1000);
     learn_text(p, "evil.internal", "10.0.0.7", 1000);
-    assert_null(judge_text(p, "10.0.0.5", 80, false, 1000));
-    assert_null(judge_text(p, "10.0.0.5", 80, true, 1000)); /* named, so the host's own is meant */
-    assert_null(judge_text(p, "10.0.0.6", 5432, false, 1000));
-    assert_string_equal(judge_text(p, "10.0.0.6", 80, false, 1000), PRIVATE);
-    assert_string_equal(judge_text(p, "10.0.0.7", 80, false, 1000), PRIVATE);
-    assert_null(judge_text(p, "10.0.0.5", 80, false, 1000 + 599999));
-    assert_string_equal(judge_text(p, "10.0.0.5", 80, false, 1000 + 600000), PRIVATE);
+    assert_null(judge_text(p, "10.0.0.5", 80, ROUTE_OUT, 1000));
+    assert_null(
+        judge_text(p, "10.0.0.5", 80, ROUTE_OWN, 1000)); /* named, so the host's own is meant */
+    assert_null(judge_text(p, "10.0.0.6", 5432, ROUTE_OUT, 1000));
+    assert_string_equal(judge_text(p, "10.0.0.6", 80, ROUTE_OUT, 1000), PRIVATE);
+    assert_string_equal(judge_text(p, "10.0.0.7", 80, ROUTE_OUT, 1000), PRIVATE);
+    assert_null(judge_text(p, "10.0.0.5", 80, ROUTE_OUT, 1000 + 599999));
+    assert_string_equal(judge_text(p, "10.0.0.5", 80, ROUTE_OUT, 1000 + 600000), PRIVATE);
     learn_text(p, "shop.internal", "10.0.0.5", 900000);
-    assert_null(judge_text(p, "10.0.0.5", 80, false, 900001));
+    assert_null(judge_text(p, "10.0.0.5", 80, ROUTE_OUT, 900001));
 }
 
 static void a_name_never_opens_what_is_dangerous(void **state)
@@ -279,9 +297,9 @@ static void a_name_never_opens_what_is_dangerous(void **state)
     learn_text(p, "shop.internal", "::1", 0);
     learn_text(p, "shop.internal", "169.254.169.254", 0);
     learn_text(p, "shop.internal", "::ffff:169.254.169.254", 0);
-    assert_string_equal(judge_text(p, "127.0.0.1", 80, false, 1), LOOPBACK);
-    assert_string_equal(judge_text(p, "::1", 80, false, 1), LOOPBACK);
-    assert_string_equal(judge_text(p, "169.254.169.254", 80, false, 1), LINK);
+    assert_string_equal(judge_text(p, "127.0.0.1", 80, ROUTE_OUT, 1), LOOPBACK);
+    assert_string_equal(judge_text(p, "::1", 80, ROUTE_OUT, 1), LOOPBACK);
+    assert_string_equal(judge_text(p, "169.254.169.254", 80, ROUTE_OUT, 1), LINK);
 }
 
 static void what_names_meant_is_bounded(void **state)
@@ -294,8 +312,8 @@ static void what_names_meant_is_bounded(void **state)
         (void)snprintf(ip, sizeof ip, "10.0.%d.%d", i / 256, i % 256);
         learn_text(p, "shop.internal", ip, i);
     }
-    assert_string_equal(judge_text(p, "10.0.0.0", 80, false, 2000), PRIVATE);
-    assert_null(judge_text(p, ip, 80, false, 2000));
+    assert_string_equal(judge_text(p, "10.0.0.0", 80, ROUTE_OUT, 2000), PRIVATE);
+    assert_null(judge_text(p, ip, 80, ROUTE_OUT, 2000));
 }
 
 static void loopback_is_open_when_the_list_means_it(void **state)
@@ -350,7 +368,7 @@ static void an_install_reaches_the_registry_alone(void **state)
         struct place to;
         assert_int_equal(policy_new_registry(rows[i].allow, &p, &e), 0);
         assert_true(place_parse(rows[i].ip, rows[i].port, &to));
-        const char *why = policy_judge(p, &to, false, 0);
+        const char *why = policy_judge(p, &to, ROUTE_OUT, 0);
         if (rows[i].reason ? !why || strcmp(why, rows[i].reason) != 0 : why != NULL)
             fail_msg("%s -> %s %d: %s", rows[i].allow, rows[i].ip, rows[i].port, why);
     }
@@ -420,6 +438,7 @@ int main(void)
         cmocka_unit_test(without_a_list_only_the_internet_is_reached),
         cmocka_unit_test(a_list_opens_what_it_means_and_no_more),
         cmocka_unit_test(the_host_itself_is_opened_by_its_very_address),
+        cmocka_unit_test(a_neighbour_is_opened_as_private_addresses_are),
         cmocka_unit_test(a_name_opens_what_it_was_resolved_to_for_a_while),
         cmocka_unit_test(a_name_never_opens_what_is_dangerous),
         cmocka_unit_test(what_names_meant_is_bounded),

@@ -4,27 +4,42 @@
  * the other socket, and they are never copied. A flow holds a pipe only while there is something in
  * it, so an idle connection costs two descriptors, and pipes are few.
  *
+ * They are many where nobody reads. The kernel lets a user have 64 MiB of pipes that are not tiny
+ * (pipe-user-pages-soft), and this process serves all cages as one user. So a cage has a few large pipes
+ * and else small ones: 512 connections that are not read, both ways, hold 6 MiB.
+ *
  * A socket is watched for what its flows wait for, and not at all when they wait for nothing: the
  * kernel reports a hang-up whether it is asked for or not, again and again.
+ *
+ * A side fails when it is reset or nothing can be written to it any more. What it said before is still
+ * passed on, as the kernel would hand it to a program: a server that has heard enough answers and
+ * closes while its client is sending, and that makes a reset of its end. Only then is the other
+ * side reset, and not before it has all arrived there, because a reset throws away what waits.
  */
 #include "egress/relay.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
-    PIPE_BYTES = 256 * 1024,
-    PIPES_KEPT = 8,
-    ROUNDS = 8, /* of one connection, before the others have their turn */
+    PIPE_BYTES = 64 * 1024, /* what the kernel makes; four times that is as fast */
+    SMALL_BYTES = 4096,     /* a page, the smallest that there is: a fourth as fast */
+    LARGE_PIPES = 32,
+    PIPES_KEPT = 8,        /* of the large ones */
+    ROUNDS = 8,            /* of one connection, before the others have their turn */
+    LEAVING_LOOK_MS = 100, /* no event tells that all has arrived */
 };
 
 struct flow {
     int pipe[2]; /* -1 while it is empty */
+    bool large;
     size_t held; /* bytes in it */
     bool ended;  /* the source has closed */
     bool told;   /* and the other side knows */
@@ -35,6 +50,7 @@ struct side {
     int fd;
     struct watch *watch;
     uint32_t events;
+    bool failed;
     struct flow flow; /* what comes from here */
 };
 
@@ -42,7 +58,8 @@ struct link {
     struct relay *relay;
     struct side sides[2]; /* the client, the target */
     bool connecting;
-    msec_t deadline; /* while connecting */
+    msec_t deadline; /* while connecting, and from when a side failed */
+    struct timer *leaving;
     struct link *previous, *next;
 };
 
@@ -51,9 +68,9 @@ struct relay {
     struct relay_limits limits;
     struct link *first, *last; /* in the order of their coming, so of their deadlines */
     size_t n, n_connecting;
-    struct timer *patience; /* for the oldest that is connecting */
-    int pipes[PIPES_KEPT][2];
-    size_t n_pipes;
+    struct timer *patience;   /* for the oldest that is connecting */
+    int pipes[PIPES_KEPT][2]; /* large, and empty */
+    size_t n_pipes, n_large;  /* kept, and in all */
 };
 
 static struct side *other(struct side *s)
@@ -77,21 +94,26 @@ static int take_pipe(struct relay *r, struct flow *f)
         return 0;
     if (r->n_pipes > 0) {
         memcpy(f->pipe, r->pipes[--r->n_pipes], sizeof f->pipe);
+        f->large = true;
         return 0;
     }
     if (pipe2(f->pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
         f->pipe[0] = f->pipe[1] = -1;
         return -1;
     }
-    (void)fcntl(f->pipe[0], F_SETPIPE_SZ, PIPE_BYTES); /* the default is slower, and works */
+    f->large = r->n_large < LARGE_PIPES;
+    r->n_large += f->large;
+    if (!f->large)
+        (void)fcntl(f->pipe[0], F_SETPIPE_SZ, SMALL_BYTES);
     return 0;
 }
 
 static void give_pipe(struct relay *r, struct flow *f)
 {
-    if (f->pipe[0] >= 0 && f->held == 0 && r->n_pipes < PIPES_KEPT) {
+    if (f->pipe[0] >= 0 && f->large && f->held == 0 && r->n_pipes < PIPES_KEPT) {
         memcpy(r->pipes[r->n_pipes++], f->pipe, sizeof f->pipe);
-    } else {
+    } else if (f->pipe[0] >= 0) {
+        r->n_large -= f->large;
         fd_close(f->pipe[0]);
         fd_close(f->pipe[1]);
     }
@@ -112,6 +134,7 @@ static void link_free(struct link *l, bool reset)
         else
             fd_close(l->sides[i].fd);
     }
+    timer_free(l->leaving);
     *(l->previous ? &l->previous->next : &r->first) = l->next;
     *(l->next ? &l->next->previous : &r->last) = l->previous;
     r->n--;
@@ -120,7 +143,7 @@ static void link_free(struct link *l, bool reset)
 }
 
 /* Fills the pipe when it is empty, so that "not now" always speaks of the socket. 1: there is
- * something to drain, 0: not now, -1: the connection is broken. */
+ * something to drain, 0: not now or never again, -1: there is no pipe. */
 static int fill(struct side *s)
 {
     struct flow *f = &s->flow;
@@ -133,14 +156,17 @@ static int fill(struct side *s)
     if (take_pipe(s->link->relay, f) < 0)
         return -1;
     n = splice(s->fd, NULL, f->pipe[1], NULL, PIPE_BYTES, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    bool failed = n < 0 && errno != EAGAIN && errno != EINTR;
     if (n > 0)
         f->held = (size_t)n;
     else
         give_pipe(s->link->relay, f);
-    f->ended = n == 0;
-    return n > 0 ? 1 : n == 0 || errno == EAGAIN || errno == EINTR ? 0 : -1;
+    s->failed |= failed;
+    f->ended = failed || n == 0;
+    return n > 0;
 }
 
+/* 1: the pipe is empty, 0: not now, or the other side has failed. */
 static int drain(struct side *s)
 {
     struct flow *f = &s->flow;
@@ -148,17 +174,20 @@ static int drain(struct side *s)
     while (f->held > 0) {
         ssize_t n = splice(f->pipe[0], NULL, other(s)->fd, NULL, f->held,
                            SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-        if (n < 0 && errno != EINTR)
-            return errno == EAGAIN ? 0 : -1;
+        if (n < 0 && errno != EINTR) {
+            other(s)->failed |= errno != EAGAIN;
+            return 0;
+        }
         f->held -= n > 0 ? (size_t)n : 0;
     }
     give_pipe(s->link->relay, f);
     return 1;
 }
 
-/* What comes from this side. */
+/* What comes from this side. -1: there is no pipe. */
 static int move_flow(struct side *s)
 {
+    struct flow *f = &s->flow;
     int r = 1;
 
     for (int i = 0; r > 0 && i < ROUNDS; i++) {
@@ -166,11 +195,31 @@ static int move_flow(struct side *s)
         if (r > 0)
             r = drain(s);
     }
-    if (r >= 0 && s->flow.ended && s->flow.held == 0 && !s->flow.told) {
-        s->flow.told = true;
-        (void)shutdown(other(s)->fd, SHUT_WR); /* refused when it is gone, which the read tells */
+    if (f->ended && f->held == 0 && !f->told) {
+        f->told = true;
+        /* Refused when it is gone, which the read tells. A failure is told by a reset. */
+        if (!s->failed)
+            (void)shutdown(other(s)->fd, SHUT_WR);
     }
     return r < 0 ? -1 : 0;
+}
+
+/* Nobody takes what comes from this side. */
+static void discard(struct side *s)
+{
+    give_pipe(s->link->relay, &s->flow);
+    s->flow.held = 0;
+    s->flow.ended = s->flow.told = true;
+}
+
+/* What was written to it has arrived, as far as it ever will. */
+static bool has_it_all(const struct side *s)
+{
+    int failed = 0, left = 0;
+    socklen_t n = sizeof failed;
+
+    return s->failed || getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &failed, &n) < 0 || failed ||
+           ioctl(s->fd, SIOCOUTQ, &left) < 0 || left == 0;
 }
 
 static void on_side(void *arg, uint32_t events);
@@ -193,18 +242,49 @@ static void watch_side(struct side *s)
     s->events = wanted;
 }
 
+static void on_leaving(void *arg);
+
+/* A side has failed, and the other has not got all that it said. */
+static void leave(struct link *l)
+{
+    if (!l->deadline)
+        l->deadline = clock_steady(&clock_real) + l->relay->limits.leave_ms;
+    if (!l->leaving)
+        l->leaving = loop_timer(l->relay->loop, LEAVING_LOOK_MS, on_leaving, l);
+}
+
 static void move_link(struct link *l)
 {
-    if (move_flow(&l->sides[0]) < 0 || move_flow(&l->sides[1]) < 0) {
+    struct side *a = &l->sides[0], *b = &l->sides[1];
+
+    if (move_flow(a) < 0 || move_flow(b) < 0) {
         link_free(l, true);
         return;
     }
-    if (l->sides[0].flow.told && l->sides[1].flow.told) {
-        link_free(l, false);
+    bool failed = a->failed || b->failed;
+    if (b->failed)
+        discard(a);
+    if (a->failed)
+        discard(b);
+    if (a->flow.told && b->flow.told && (!failed || (has_it_all(a) && has_it_all(b)))) {
+        link_free(l, failed);
         return;
     }
-    watch_side(&l->sides[0]);
-    watch_side(&l->sides[1]);
+    if (failed)
+        leave(l);
+    watch_side(a);
+    watch_side(b);
+}
+
+static void on_leaving(void *arg)
+{
+    struct link *l = arg;
+
+    l->leaving = NULL;
+    if (clock_steady(&clock_real) >= l->deadline)
+        link_free(l, true);
+    else
+        move_link(l);
 }
 
 /* ---- connecting ---- */
@@ -248,6 +328,7 @@ static void finish_connect(struct link *l)
         return;
     }
     l->connecting = false;
+    l->deadline = 0;
     l->relay->n_connecting--;
     move_link(l);
 }
@@ -256,12 +337,12 @@ static void on_side(void *arg, uint32_t events)
 {
     struct side *s = arg;
 
-    if (s->link->connecting)
+    if (s->link->connecting) {
         finish_connect(s->link);
-    else if (events & EPOLLERR)
-        link_free(s->link, true);
-    else
-        move_link(s->link);
+        return;
+    }
+    s->failed |= (events & EPOLLERR) != 0;
+    move_link(s->link);
 }
 
 /* A socket on its way to the target, or -1. */
@@ -288,7 +369,8 @@ static void add_link(struct relay *r, int client, int target)
     const struct flow empty = { .pipe = { -1, -1 } };
 
     *l = (struct link){ .relay = r,
-                        .sides = { { l, client, NULL, 0, empty }, { l, target, NULL, 0, empty } },
+                        .sides = { { l, client, NULL, 0, false, empty },
+                                   { l, target, NULL, 0, false, empty } },
                         .connecting = true,
                         .deadline = clock_steady(&clock_real) + r->limits.connect_ms,
                         .previous = r->last };

@@ -2,8 +2,9 @@
  *
  * The connections of one cage: each is a client that was accepted, and the connection that is made
  * for it. Bytes go from one to the other inside the kernel, both ways, each way until its end: what
- * one side closes is closed on the other when all before it has arrived. A side that is reset, or a
- * target that cannot be reached, resets the other.
+ * one side closes is closed on the other when all before it has arrived. A side that is reset resets the
+ * other when what it said before has arrived there; a target that cannot be
+ * reached resets its client at once.
  *
  * Nothing is read that the other side does not take: a slow reader slows its writer down.
  */
@@ -17,6 +18,7 @@ struct relay_limits {
     size_t connections; /* at once */
     size_t connecting;  /* of these, not yet connected */
     msec_t connect_ms;  /* then the target counts as unreachable */
+    msec_t leave_ms;    /* for what a side said before its reset to arrive at the other */
 };
 
 struct relay;

@@ -5,11 +5,16 @@
 #include "egress/relay.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,9 +30,9 @@ struct world {
     struct place target;
 };
 
-static const struct relay_limits generous = { .connections = 4,
-                                              .connecting = 4,
-                                              .connect_ms = 20000 };
+static const struct relay_limits generous = {
+    .connections = 4, .connecting = 4, .connect_ms = 20000, .leave_ms = 20000
+};
 
 static int listener_at(struct place *at)
 {
@@ -101,6 +106,15 @@ static int connect_pair(struct world *w, int *target)
     *target = accept4(w->listener, NULL, NULL, SOCK_CLOEXEC);
     assert_true(*target >= 0);
     return client;
+}
+
+/* Until something is there to be read, which is left there. */
+static void wait_for_some(struct world *w, int fd)
+{
+    char c;
+
+    while (recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+        turn(w);
 }
 
 static void wait_until_empty(struct world *w)
@@ -214,6 +228,74 @@ static void a_slow_reader_slows_its_writer_and_gets_it_all(void **state)
     close_world(&w);
 }
 
+/* The pipes of this process, and their bytes. */
+static size_t count_pipes(size_t *bytes)
+{
+    enum { ENDS = 2 };
+    size_t n_ends = 0, sum = 0;
+    struct dirent *entry;
+    DIR *all = opendir("/proc/self/fd");
+
+    assert_non_null(all);
+    while ((entry = readdir(all))) {
+        int n = fcntl((int)strtol(entry->d_name, NULL, 10), F_GETPIPE_SZ);
+        n_ends += n > 0;
+        sum += n > 0 ? (size_t)n : 0;
+    }
+    closedir(all);
+    *bytes = sum / ENDS;
+    return n_ends / ENDS;
+}
+
+static void fill_up(int fd, size_t *sent)
+{
+    static const char data[65536];
+    ssize_t n;
+
+    while ((n = send(fd, data, sizeof data, MSG_DONTWAIT)) > 0)
+        *sent += (size_t)n;
+}
+
+/* The kernel bounds what a user has of them, and the user is the same for all cages. */
+static void what_nobody_reads_holds_few_pages_and_arrives(void **state)
+{
+    enum { LINKS = 24, LARGE = 32, LARGE_BYTES = 65536, SMALL_BYTES = 4096, FLOWS = 2 * LINKS };
+    const struct relay_limits many = {
+        .connections = LINKS, .connecting = LINKS, .connect_ms = 20000, .leave_ms = 20000
+    };
+    struct world w;
+    int ends[FLOWS], least = 1;
+    size_t sent[FLOWS] = { 0 }, others_bytes, bytes, others = count_pipes(&others_bytes);
+    scoped(mem_free) char *data = mem_new(BIG);
+
+    (void)state;
+    open_world(&w, &many);
+    for (int i = 0; i < FLOWS; i += 2)
+        ends[i] = connect_pair(&w, &ends[i + 1]);
+    for (int i = 0; i < FLOWS; i++)
+        assert_int_equal(setsockopt(ends[i], SOL_SOCKET, SO_SNDBUF, &least, sizeof least), 0);
+    while (count_pipes(&bytes) < others + FLOWS) {
+        for (int i = 0; i < FLOWS; i++)
+            fill_up(ends[i], &sent[i]);
+        turn(&w);
+    }
+    assert_in_range(bytes - others_bytes, FLOWS * SMALL_BYTES,
+                    LARGE * LARGE_BYTES + (FLOWS - LARGE) * SMALL_BYTES);
+
+    for (int i = 0; i < FLOWS; i++) {
+        for (size_t got = 0; got < sent[i ^ 1];) {
+            ssize_t n = read_some(&w, ends[i], data, BIG);
+            assert_true(n > 0);
+            got += (size_t)n;
+        }
+    }
+    for (int i = 0; i < FLOWS; i++)
+        fd_close(ends[i]);
+    wait_until_empty(&w);
+    close_world(&w);
+    assert_int_equal(count_pipes(&bytes), others);
+}
+
 static void a_reset_is_passed_on(void **state)
 {
     struct world w;
@@ -233,6 +315,103 @@ static void a_reset_is_passed_on(void **state)
         fd_close(from_client ? target : client);
         close_world(&w);
     }
+}
+
+static void wait_until_arrived(int fd)
+{
+    int left = 1;
+
+    while (left > 0)
+        assert_int_equal(ioctl(fd, SIOCOUTQ, &left), 0);
+}
+
+/* A server that has heard enough says so and closes while its client still sends: what follows the
+ * answer is a reset. A client without a relay between reads the answer, and then the reset. */
+static void answer_and_reset(struct world *w, int asking, int answering, const char *data, size_t n)
+{
+    assert_int_equal(send(asking, "ask", 3, 0), 3);
+    wait_for_some(w, answering);
+    assert_int_equal(send(asking, "more", 4, 0), 4);
+    assert_int_equal(send(answering, data, n, 0), n);
+    wait_until_arrived(answering);
+    fd_close(answering); /* with something unread */
+}
+
+static void read_answer_and_reset(struct world *w, int fd, const char *data, size_t n)
+{
+    scoped(mem_free) char *got = mem_new(n + 1);
+    size_t sum = 0;
+    ssize_t some;
+
+    while ((some = read_some(w, fd, got + sum, n + 1 - sum)) > 0)
+        sum += (size_t)some;
+    assert_int_equal(sum, n);
+    assert_memory_equal(data, got, n);
+    assert_int_equal(some, -1);
+    assert_int_equal(errno, ECONNRESET);
+    wait_until_empty(w);
+}
+
+static void what_was_said_before_a_reset_arrives(void **state)
+{
+    struct world w;
+    int ends[2];
+
+    (void)state;
+    for (int asks = 0; asks < 2; asks++) {
+        open_world(&w, &generous);
+        ends[0] = connect_pair(&w, &ends[1]);
+        answer_and_reset(&w, ends[asks], ends[!asks], "413", 3);
+        read_answer_and_reset(&w, ends[asks], "413", 3);
+        fd_close(ends[asks]);
+        close_world(&w);
+    }
+}
+
+/* More than a client takes that does not read. Returns the client. */
+static int answer_much_and_reset(struct world *w, const char *data, size_t n)
+{
+    int target, client = connect_pair(w, &target), small = 2048;
+
+    assert_int_equal(setsockopt(client, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    answer_and_reset(w, client, target, data, n);
+    return client;
+}
+
+static void what_was_said_before_a_reset_waits_for_its_reader(void **state)
+{
+    enum { ANSWER = 40000 };
+    struct world w;
+    scoped(mem_free) char *data = mem_new(ANSWER);
+
+    (void)state;
+    for (int i = 0; i < ANSWER; i++)
+        data[i] = (char)(i * 7 + i / 251);
+    open_world(&w, &generous);
+    int client = answer_much_and_reset(&w, data, ANSWER);
+    for (int i = 0; i < 20; i++)
+        turn(&w);
+    assert_int_equal(relay_count(w.relay), 1);
+    read_answer_and_reset(&w, client, data, ANSWER);
+    fd_close(client);
+    close_world(&w);
+}
+
+static void a_reset_waits_for_its_reader_so_long_and_no_longer(void **state)
+{
+    enum { ANSWER = 40000 };
+    const struct relay_limits hasty = {
+        .connections = 4, .connecting = 4, .connect_ms = 20000, .leave_ms = 50
+    };
+    struct world w;
+    scoped(mem_free) char *data = mem_new(ANSWER);
+
+    (void)state;
+    open_world(&w, &hasty);
+    int client = answer_much_and_reset(&w, data, ANSWER);
+    wait_until_empty(&w);
+    fd_close(client);
+    close_world(&w);
 }
 
 static void a_target_that_refuses_is_a_reset(void **state)
@@ -316,10 +495,15 @@ int main(void)
         cmocka_unit_test(one_way_ends_and_the_other_goes_on),
         cmocka_unit_test(what_waits_costs_nothing),
         cmocka_unit_test(a_slow_reader_slows_its_writer_and_gets_it_all),
+        cmocka_unit_test(what_nobody_reads_holds_few_pages_and_arrives),
         cmocka_unit_test(a_reset_is_passed_on),
+        cmocka_unit_test(what_was_said_before_a_reset_arrives),
+        cmocka_unit_test(what_was_said_before_a_reset_waits_for_its_reader),
+        cmocka_unit_test(a_reset_waits_for_its_reader_so_long_and_no_longer),
         cmocka_unit_test(a_target_that_refuses_is_a_reset),
         cmocka_unit_test(a_target_that_never_answers_is_a_reset_in_time),
         cmocka_unit_test(there_are_so_many_and_no_more),
     };
+    (void)signal(SIGPIPE, SIG_IGN); /* as in the process that relays */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

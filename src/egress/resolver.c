@@ -13,8 +13,8 @@
 #include <strings.h>
 
 enum {
-    THREADS = 32,      /* they wait for servers, and a cage has 8 at most */
-    NAMES = 512,       /* known or asked for; more are refused while all are being asked for */
+    THREADS = 32,      /* they wait for servers; dns.c shares them among the cages */
+    NAMES = 512,       /* known, which make room for new ones, or asked for, which do not */
     FRESH_MS = 10000,  /* as long as the answers say */
     FAILURE_MS = 2000, /* a name that is not there may come */
     NAME_MAX_BYTES = 254,
@@ -41,7 +41,7 @@ struct resolver {
     struct pool *pool;
     resolver_lookup_fn lookup;
     struct entry *entries;
-    size_t n;
+    size_t n, n_asking;
 };
 
 /* ---- on a thread ---- */
@@ -92,7 +92,7 @@ static void on_looked_up(void *arg)
     struct entry *e = arg;
     msec_t keep_ms = e->found.outcome == RESOLVER_FOUND ? FRESH_MS : FAILURE_MS;
 
-    e->asking = false;
+    e->resolver->n_asking--;
     e->until = clock_steady(&clock_real) + keep_ms;
     while (e->waiters) {
         struct waiter *w = e->waiters;
@@ -100,6 +100,7 @@ static void on_looked_up(void *arg)
         w->fn(w->arg, &e->found);
         mem_free(w);
     }
+    e->asking = false; /* not before: what fn asks for would take its room */
 }
 
 static void entry_free(struct entry *e)
@@ -112,17 +113,38 @@ static void entry_free(struct entry *e)
     mem_free(e);
 }
 
+static void drop(struct resolver *r, struct entry **at)
+{
+    struct entry *e = *at;
+
+    *at = e->next;
+    r->n--;
+    entry_free(e);
+}
+
 static void drop_stale(struct resolver *r, msec_t now)
 {
     for (struct entry **at = &r->entries, *e; (e = *at);) {
-        if (e->asking || e->until > now) {
+        if (e->asking || e->until > now)
             at = &e->next;
-        } else {
-            *at = e->next;
-            r->n--;
-            entry_free(e);
-        }
+        else
+            drop(r, at);
     }
+}
+
+/* Whoever asks for many names must not use up the room of all: the answer that would go first goes
+ * now. false: there is none, all are being asked for. */
+static bool make_room(struct resolver *r)
+{
+    struct entry **first = NULL;
+
+    for (struct entry **at = &r->entries; *at; at = &(*at)->next) {
+        if (!(*at)->asking && (!first || (*at)->until < (*first)->until))
+            first = at;
+    }
+    if (first)
+        drop(r, first);
+    return first;
 }
 
 static struct entry *find(struct resolver *r, const char *name)
@@ -142,6 +164,7 @@ static struct entry *ask_for(struct resolver *r, const char *name)
     memcpy(e->name, name, strlen(name) + 1);
     r->entries = e;
     r->n++;
+    r->n_asking++;
     pool_run(r->pool, look_up, e);
     return e;
 }
@@ -158,10 +181,11 @@ bool resolver_find(struct resolver *r, const char *name, resolver_fn fn, void *a
     drop_stale(r, clock_steady(&clock_real));
     struct entry *e = find(r, lower);
     if (e && !e->asking) {
-        fn(arg, &e->found);
+        const struct resolved found = e->found; /* what fn asks for may take its room */
+        fn(arg, &found);
         return true;
     }
-    if (!e && r->n >= NAMES)
+    if (!e && r->n >= NAMES && !make_room(r))
         return false;
     if (!e)
         e = ask_for(r, lower);
@@ -169,6 +193,11 @@ bool resolver_find(struct resolver *r, const char *name, resolver_fn fn, void *a
     *w = (struct waiter){ fn, arg, e->waiters };
     e->waiters = w;
     return true;
+}
+
+size_t resolver_idle(const struct resolver *r)
+{
+    return r->n_asking < THREADS ? THREADS - r->n_asking : 0;
 }
 
 void resolver_forget(struct resolver *r, const void *arg)

@@ -35,6 +35,8 @@ DEFINE_SCOPED(struct resolver, resolver_free)
 
 /* Calls fn(arg) on the loop, perhaps before it returns. false: too many are waiting. */
 bool resolver_find(struct resolver *r, const char *name, resolver_fn fn, void *arg);
+/* How many more names could be looked up at once; others wait for a thread, the first one first. */
+size_t resolver_idle(const struct resolver *r);
 /* What was asked for with this `arg` is not called any more. */
 void resolver_forget(struct resolver *r, const void *arg);
 

@@ -9,6 +9,7 @@
 
 enum route {
     ROUTE_OUT,
+    ROUTE_NEAR, /* to a neighbour, who is on the same network as this host: a NAS, a printer */
     ROUTE_OWN,  /* delivered to this host itself, or to all on a link */
     ROUTE_NONE, /* no way there, as for v6 on a host that has none */
 };
