@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/system.h"
 
+#include "base/reserve.h"
 #include "domain/job.h"
 
 static void reply(struct http_req *r, int status, const char *type, char *text)
@@ -83,6 +84,8 @@ static void metrics(struct api *a, struct http_req *r)
            (uint64_t)state.slots);
     metric(&out, "impresario_slots_warm", "gauge", "Started browsers that wait for a job.", "",
            (uint64_t)state.ready);
+    metric(&out, "impresario_memory_reserve_used_bytes", "gauge",
+           "Of the reserve for when the system gives no memory.", "", reserve_used());
     metric(&out, "impresario_builds_running", "gauge", "Builds under way.", "",
            (uint64_t)state.building);
     help = "1: this wall of the sandboxes stands. See `impresario doctor`.";

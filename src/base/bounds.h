@@ -65,6 +65,10 @@ enum {
     LIMIT_RESULT = 5 * 1024 * 1024,
     LIMIT_JOB_ERROR = 64 * 1024,
 
+    /* Set aside for when the system gives no memory: the answers and outcomes that may be under way then,
+     * of which a result, as the store takes it and as JSON, is the largest. Addresses, until it is used. */
+    MEM_RESERVE = 32 * 1024 * 1024,
+
     LIMIT_NAME = 200,         /* a workflow's name, characters */
     LIMIT_WAIT_SECONDS = 60,  /* Node's fetch gives up after 300 s */
     LIMIT_CREDENTIAL = 65536, /* a credential's value, bytes */

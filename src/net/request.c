@@ -7,7 +7,8 @@
  * - It accepts one in the first call, but then closes the connection, or when all of the request
  *   has been read. An answer that comes earlier therefore waits while the rest of the body is
  *   dropped (struct http_req.dropping); when there is too much of it, cut_short() writes the
- *   answer on the socket itself and has the connection closed.
+ *   answer on the socket itself and has the connection closed. So it does when the library has no
+ *   memory for an answer.
  * - An answer from another thread does not touch the library: the event thread is told, resumes the
  *   connection, is called once more, finds the answer and queues it. A request that is answered
  *   before complete() returns, the usual case, is never suspended at all.
@@ -19,7 +20,7 @@
 #include "net/http_private.h"
 
 #include "base/bounds.h"
-#include "base/log.h"
+#include "base/reserve.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -98,35 +99,42 @@ static void park_add(struct http_req *r)
     r->parked = true;
 }
 
-static void add_header(struct MHD_Response *response, const char *name, const char *value)
+/* NULL when there is no memory for all of it: the library takes its own. */
+static struct MHD_Response *response_new(struct buf *body, const struct http_header *headers,
+                                         const struct http_header *kept)
 {
-    if (MHD_add_response_header(response, name, value) != MHD_YES)
-        log_event(LOG_ERROR, "http.header_refused", F_TEXT("name", name));
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(body->n, body->data, MHD_RESPMEM_PERSISTENT);
+    bool fits = response && MHD_add_response_header(response, kept->name, kept->value) == MHD_YES;
+
+    for (; fits && headers && headers->name; headers++)
+        fits = MHD_add_response_header(response, headers->name, headers->value) == MHD_YES;
+    if (response && !fits) {
+        MHD_destroy_response(response);
+        return NULL;
+    }
+    return response;
 }
 
 void http_reply(struct http_req *r, int status, const struct http_header *headers, struct buf *body)
 {
     struct http *h = r->http;
-    size_t n = body ? body->n : 0;
-    char *data = body ? buf_take(body) : mem_text("");
-    struct MHD_Response *response = MHD_create_response_from_buffer(n, data, MHD_RESPMEM_MUST_FREE);
+    struct buf answer = body ? *body : (struct buf){ 0 };
 
-    if (!response)
-        abort(); /* out of memory, as mem.h has it */
-    for (; headers && headers->name; headers++)
-        add_header(response, headers->name, headers->value);
-
+    if (body)
+        *body = (struct buf){ 0 };
     pthread_mutex_lock(&h->lock);
     /* Near the limit connections are not kept, so that new clients find a place. */
-    if (h->draining || h->connections > h->max_connections - h->max_connections / 8)
-        add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    else
-        add_header(response, "keep-alive", h->keep_alive);
-    assert(!r->response);
-    r->response = response;
+    bool keep = !h->draining && h->connections <= h->max_connections - h->max_connections / 8;
+    assert(!r->answered);
+    r->answered = true;
     r->status = status;
-    r->answer = data;
-    r->n_answer = n;
+    r->answer = answer;
+    r->response = response_new(&r->answer, headers,
+                               keep ? &(struct http_header){ "keep-alive", h->keep_alive }
+                                    : &(struct http_header){ MHD_HTTP_HEADER_CONNECTION, "close" });
+    for (; !r->response && headers && headers->name; headers++)
+        buf_format(&r->head, "%s: %s\r\n", headers->name, headers->value);
     bool first = false;
     if (r->parked) {
         park_remove(r);
@@ -142,7 +150,7 @@ void http_reply(struct http_req *r, int status, const struct http_header *header
 static bool answered(struct http_req *r)
 {
     pthread_mutex_lock(&r->http->lock);
-    bool yes = r->response != NULL;
+    bool yes = r->answered;
     pthread_mutex_unlock(&r->http->lock);
     return yes;
 }
@@ -174,15 +182,6 @@ void http_req_refuse(struct http_req *r)
     refuse_for_now(r, "the server is stopping");
 }
 
-static enum MHD_Result queue(struct http_req *r)
-{
-    struct http *h = r->http;
-
-    kept_due(&r->conn->kept, http_now(h) + h->grace_ms + (msec_t)(r->n_answer * 1000 / h->min_rate),
-             false);
-    return MHD_queue_response(r->mhd, (unsigned)r->status, r->response);
-}
-
 static enum MHD_Result write_header(void *arg, enum MHD_ValueKind kind, const char *name,
                                     const char *value)
 {
@@ -205,14 +204,28 @@ static enum MHD_Result cut_short(struct http_req *r)
 
     (void)strftime(date, sizeof date, "%a, %d %b %Y %T GMT", gmtime_r(&t, &utc));
     buf_format(&out, "HTTP/1.1 %d %s\r\ndate: %s\r\nconnection: close\r\ncontent-length: %zu\r\n",
-               r->status, MHD_get_reason_phrase_for((unsigned)r->status), date, r->n_answer);
-    (void)MHD_get_response_headers(r->response, write_header, &out);
+               r->status, MHD_get_reason_phrase_for((unsigned)r->status), date, r->answer.n);
+    if (r->response)
+        (void)MHD_get_response_headers(r->response, write_header, &out);
+    else
+        buf_add(&out, r->head.data, r->head.n);
     buf_text(&out, "\r\n");
     if (strcmp(r->method, MHD_HTTP_METHOD_HEAD) != 0)
-        buf_add(&out, r->answer, r->n_answer);
+        buf_add(&out, r->answer.data, r->answer.n);
     (void)!send(fd, out.data, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
     buf_done(&out);
     return MHD_NO;
+}
+
+static enum MHD_Result queue(struct http_req *r)
+{
+    struct http *h = r->http;
+
+    if (!r->response)
+        return cut_short(r);
+    kept_due(&r->conn->kept, http_now(h) + h->grace_ms + (msec_t)(r->answer.n * 1000 / h->min_rate),
+             false);
+    return MHD_queue_response(r->mhd, (unsigned)r->status, r->response);
 }
 
 /* The answer is there, some of the body may not be. */
@@ -277,7 +290,7 @@ static bool well_framed(struct http_req *r, const char *version)
         r->announced = UNKNOWN_LENGTH;
     else if (f.lengths)
         r->announced = strtoull(f.length, NULL, 10); /* the library has checked it */
-    return !r->response;
+    return !r->answered;
 }
 
 /* Before the service is called; false: it must not be called any more. */
@@ -334,7 +347,7 @@ static int hold(struct http_req *r, const char *data, size_t n)
 {
     struct http *h = r->http;
 
-    if (n > h->max_held - h->held) {
+    if (n > h->max_held - h->held || reserve_is_low()) {
         refuse_for_now(r, "too many large requests at once");
         return -1;
     }
@@ -389,8 +402,8 @@ static enum MHD_Result park(struct http_req *r)
     /* Suspended first: once the request is seen to be parked, another thread may resume it. */
     MHD_suspend_connection(r->mhd);
     pthread_mutex_lock(&h->lock);
-    bool stopping = !r->response && h->closed;
-    if (!r->response && !h->closed)
+    bool stopping = !r->answered && h->closed;
+    if (!r->answered && !h->closed)
         park_add(r);
     bool stay = r->parked;
     pthread_mutex_unlock(&h->lock);
@@ -473,6 +486,8 @@ void http_req_end(struct http_req *r)
     pthread_mutex_unlock(&h->lock);
     if (r->response)
         MHD_destroy_response(r->response);
+    buf_done(&r->head);
+    buf_done(&r->answer);
     h->held -= r->body.n;
     buf_done(&r->body);
     mem_free(r->path);

@@ -13,6 +13,7 @@ import { kill } from "./kill.mjs";
 import { phasesOfBuilds, phasesOfJobs } from "./phases.mjs";
 import { power } from "./power.mjs";
 import { calls } from "./calls.mjs";
+import { memory } from "./memory.mjs";
 import { Random } from "./random.mjs";
 
 /** `full` and `quick` are how often each is done; calls are a list, of which quick does each n-th. */
@@ -22,7 +23,11 @@ const PARTS = [
     { name: "builds", run: phasesOfBuilds, full: 400, quick: 8, what: "kill -9 in each phase of a build" },
     { name: "power", run: power, full: 300, quick: 10, what: "power cuts on ext4 under mixed load" },
     { name: "calls", run: calls, full: 108, quick: 24, what: "system calls that fail, once and for ever" },
+    { name: "memory", run: memory, full: 1000, quick: 6, what: "allocations that fail, once and for ever, on each path" },
 ];
+
+/** Of an error, with what caused it. */
+const trace = ({ stack, cause }) => (cause ? `${stack}\nbecause of ${trace(cause)}` : String(stack));
 
 /** One part under way: what it is given, and how it tells what came of it. */
 export class Part {
@@ -41,7 +46,7 @@ export class Part {
             this.passed++;
         } catch (error) {
             this.failed++;
-            console.log(`FAIL ${this.name}: ${what} (seed ${this.seed})\n  ${error.stack.replaceAll("\n", "\n  ")}`);
+            console.log(`FAIL ${this.name}: ${what} (seed ${this.seed})\n  ${trace(error).replaceAll("\n", "\n  ")}`);
         }
     }
 
