@@ -614,5 +614,6 @@ void api_close(struct api *a)
     rates_free(a->rates);
     refusals_free(a->refusals);
     keyring_close(a->keys);
+    mem_free(a->openapi);
     mem_free(a);
 }

@@ -99,8 +99,9 @@ static void metrics(struct api *a, struct http_req *r)
 
 static void openapi(struct api *a, struct http_req *r)
 {
-    (void)a;
-    reply(r, 200, "application/json", api_openapi());
+    if (!a->openapi)
+        a->openapi = api_openapi();
+    reply(r, 200, "application/json", mem_text(a->openapi));
 }
 
 bool system_answer(struct api *a, struct http_req *r, const char *method, const char *path)
