@@ -14,6 +14,10 @@ enum {
      * within this many seconds in all. Heads are one packet; who trickles one is no client. */
     LIMIT_HEAD_SECONDS = 20,
 
+    /* Connections at once, where descriptors allow them: further ones wait in the kernel's queue. One that
+     * is slow or idle costs less than 20 KiB, all of them 320 MiB. */
+    LIMIT_CONNECTIONS = 16 * 1024,
+
     /* A body, or an answer, must flow with so many bytes a second, and may be so many seconds late.
      * Slower than any line that people use; 64 MiB may take most of a day, 2 MiB half an hour. */
     LIMIT_SLOWEST = 1024,
@@ -60,6 +64,10 @@ enum {
     LIMIT_LOG_LINE = 64 * 1024,
     LIMIT_JOB_LOG = 50 * 1024 * 1024,
     LIMIT_BUILD_LOG = 4 * 1024 * 1024,
+
+    /* Lines of one job that the store has not kept yet: two commits' worth. With more its output is not
+     * read, and what it prints waits in the box, not before the writes of others. */
+    LIMIT_LOG_WAITING = 512,
 
     /* A handler's return value, as JSON. */
     LIMIT_RESULT = 5 * 1024 * 1024,
