@@ -30,7 +30,8 @@ enum {
     /* What the library holds for a connection: head, parsed headers, and the head of the answer. */
     CONNECTION_MEMORY = 32 * 1024,
     CONNECTION_REST = 4 * 1024, /* what it keeps of it beside that */
-    BACKLOG = 511,
+    /* As many as the kernel lets wait by itself: whom it turns away tries again a second later. */
+    BACKLOG = 4096,
     /* The library closes idle connections this much later than what clients were told, so that a
      * request that leaves in the last moment still finds one. */
     IDLE_MARGIN_SECONDS = 5,
