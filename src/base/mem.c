@@ -14,7 +14,9 @@ void *mem_try(size_t size)
 {
     void *p = malloc(size ? size : 1);
 
-    return p ? p : reserve_take(size);
+    if (!p)
+        p = reserve_take(size);
+    return p;
 }
 
 size_t mem_size(void *p)
@@ -51,7 +53,9 @@ void *mem_new(size_t size)
 {
     void *p = calloc(1, size ? size : 1);
 
-    return p ? p : memset(kept(reserve_take(size)), 0, size);
+    if (!p)
+        p = memset(kept(reserve_take(size)), 0, size);
+    return p;
 }
 
 void *mem_new_array(size_t n, size_t size)

@@ -120,9 +120,9 @@ static void *take_and_give(void *arg)
     for (size_t i = 0; i < 2000; i++) {
         size_t n = 1 + i % 500;
         unsigned char *p = reserve_take(n);
-        memset(p, (int)(uintptr_t)arg, n);
+        memset(p, *(const unsigned char *)arg, n);
         for (size_t at = 0; at < n; at++)
-            assert(p[at] == (uintptr_t)arg);
+            assert(p[at] == *(const unsigned char *)arg);
         reserve_give(p);
     }
     return NULL;
@@ -130,11 +130,12 @@ static void *take_and_give(void *arg)
 
 static void threads_do_not_meet_in_it(void **state)
 {
-    pthread_t threads[4];
+    static unsigned char marks[] = { 1, 2, 3, 4 };
+    pthread_t threads[n_items(marks)];
 
     (void)state;
-    for (uintptr_t i = 0; i < n_items(threads); i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, take_and_give, (void *)i), 0);
+    for (size_t i = 0; i < n_items(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, take_and_give, &marks[i]), 0);
     for (size_t i = 0; i < n_items(threads); i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
