@@ -50,6 +50,8 @@ function descendants(pid) {
 
 const nameOf = (pid) => read(`/proc/${pid}/cmdline`).split("\0")[0].split("/").at(-1);
 
+const pidOf = (name) => Number(name.split("#")[1]);
+
 /** Memory and descriptors of the server and its helpers, by name; boxes come and go, and are not among them. */
 function sample(server) {
     const now = {};
@@ -103,6 +105,9 @@ export async function soak(part) {
         const artifact = oneWorkflow("steady", HANDLER);
         const { id: deployment } = await tenant.deploy(artifact);
         await tenant.result("steady", { n: "first" });
+        // Those that stay; a box has the spawner's name, too, until it is one.
+        const first = sample(server);
+        const stay = Object.keys(sample(server)).filter((name) => name in first && !/spawn/.test(nameOf(parentOf(pidOf(name)))));
         const began = performance.now();
         const end = began + minutes * 60_000;
         let n = 0;
@@ -126,7 +131,7 @@ export async function soak(part) {
         const warm = course.filter(({ at_ms: at }) => at > minutes * 60_000 * WARM_UP);
         const third = Math.max(1, Math.floor(warm.length / 3));
         figures.processes = {};
-        for (const name of Object.keys(warm[0]).filter((key) => key !== "at_ms")) {
+        for (const name of stay) {
             const most = (samples, what) => Math.max(...samples.map((each) => each[name]?.[what] ?? 0));
             const change = {
                 rss: [most(warm.slice(0, third), "rss"), most(warm.slice(-third), "rss")],
