@@ -15,7 +15,7 @@ enum {
     LIMIT_HEAD_SECONDS = 20,
 
     /* Connections at once, where descriptors allow them: further ones wait in the kernel's queue. One that
-     * is slow or idle costs less than 20 KiB, all of them 320 MiB. */
+     * is slow or idle costs some 22 KiB, all of them 352 MiB. */
     LIMIT_CONNECTIONS = 16 * 1024,
 
     /* A body, or an answer, must flow with so many bytes a second, and may be so many seconds late.

@@ -27,9 +27,8 @@
 #include <unistd.h>
 
 enum {
-    /* What the library holds for a connection: head, parsed headers, and the head of the answer. Of one that
-     * is kept all of it is touched. */
-    CONNECTION_MEMORY = 24 * 1024,
+    /* What the library holds for a connection: head, parsed headers, and the head of the answer. */
+    CONNECTION_MEMORY = 32 * 1024,
     CONNECTION_REST = 4 * 1024, /* what it keeps of it beside that */
     /* As many as the kernel lets wait by itself: whom it turns away tries again a second later. */
     BACKLOG = 4096,

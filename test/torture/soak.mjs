@@ -98,7 +98,7 @@ export async function soak(part) {
     const minutes = part.count;
     const temporary = mkdtempSync(join(tmpdir(), "impresario-soak-"));
     const mounts = read("/proc/self/mounts").split("\n").length;
-    const server = await Server.start({ env: { TMPDIR: temporary } });
+    const server = await Server.start({ env: { TMPDIR: temporary, IMPRESARIO_WARM_BUILDS: "0" } });
     const course = [];
     try {
         const tenant = await Tenant.make("torture", server);
@@ -164,7 +164,7 @@ export async function soak(part) {
             assert.deepEqual(groupsOf(server.data), [], "control groups");
             assert.equal(read("/proc/self/mounts").split("\n").length, mounts, "mounts");
             const files = readdirSync(server.data).sort();
-            assert.deepEqual(files.filter((name) => !/^(blobs|impresario\.db(-shm|-wal)?|layers|lock|master\.key|staging)$/.test(name)), []);
+            assert.deepEqual(files.filter((name) => !/^(blobs|impresario\.db(-shm|-wal)?|layers|lock|master\.key|revocations|staging)$/.test(name)), []);
             assert.deepEqual(readdirSync(join(server.data, "staging")), []);
         });
     } finally {
