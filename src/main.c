@@ -12,6 +12,7 @@
 #include "exec/own_walls.h"
 #include "exec/plan.h"
 #include "exec/walls.h"
+#include "libraries.h"
 #include "serve.h"
 
 #include <unistd.h>
@@ -43,6 +44,7 @@ int main(int argc, char **argv)
         { 0 },
     };
 
+    libraries_share_memory();
     if (argc > 0 && exec_wanted(argv[0]))
         return exec_main(argc, argv);
     if (argc > 0 && egress_wanted(argv[0]))

@@ -11,6 +11,7 @@
 
 #include "api/api.h"
 #include "base/address.h"
+#include "base/bounds.h"
 #include "base/log.h"
 #include "base/settings.h"
 #include "cli/cli.h"
@@ -179,6 +180,17 @@ static int start_engine(struct server *s, struct err *e)
     return engine_start(&options, &s->engine, e);
 }
 
+/* An eighth of the descriptors is for files and boxes. */
+static unsigned most_connections(void)
+{
+    struct rlimit files;
+    rlim_t most = LIMIT_CONNECTIONS;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur - files.rlim_cur / 8 < most)
+        most = files.rlim_cur - files.rlim_cur / 8;
+    return (unsigned)most;
+}
+
 static int start_http(struct server *s, struct err *e)
 {
     const struct api_options options = {
@@ -192,7 +204,8 @@ static int start_http(struct server *s, struct err *e)
     const struct http_options http = {
         .address = s->address,
         .port = (uint16_t)s->port,
-        .max_connections = (unsigned)s->settings.connections,
+        .max_connections =
+            s->settings.connections ? (unsigned)s->settings.connections : most_connections(),
         .drain_seconds = (unsigned)s->settings.drain_seconds,
     };
 

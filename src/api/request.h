@@ -35,6 +35,7 @@ struct api {
     struct keyring *keys;      /* event thread, as are the next */
     struct rates *rates;       /* of keys */
     struct refusals *refusals; /* of those who have none */
+    char *openapi;             /* once somebody has asked: writing it takes ten milliseconds */
     atomic_bool draining;
     _Atomic uint64_t answered[6]; /* by status / 100 */
 };

@@ -15,6 +15,7 @@
 
 #include "base/bounds.h"
 #include "base/log.h"
+#include "base/reserve.h"
 #include "domain/audit.h"
 #include "domain/repeat.h"
 
@@ -370,6 +371,13 @@ static int find_route(struct request *r, const char *path, const char **allow, s
                    method);
 }
 
+/* What is left is for the requests, builds and jobs that are under way. */
+static int check_memory(struct err *e)
+{
+    return reserve_is_low() ? err_set(e, ERR_UNAVAILABLE, "The server is out of memory for now")
+                            : 0;
+}
+
 static int check_head(struct request *r, struct err *e)
 {
     const char *key = http_header(r->http, "idempotency-key");
@@ -408,7 +416,7 @@ static enum http_take begin(void *ctx, struct http_req *http, size_t *max_body)
     if (system_answer(a, http, http_method(http), path))
         return HTTP_ANSWERED;
     struct request *r = request_new(a, http);
-    if (find_route(r, path, &allow, &e) < 0 || check_head(r, &e) < 0) {
+    if (find_route(r, path, &allow, &e) < 0 || check_memory(&e) < 0 || check_head(r, &e) < 0) {
         fail_with(r, &e, allow);
         return HTTP_ANSWERED;
     }
@@ -697,5 +705,6 @@ void api_close(struct api *a)
     rates_free(a->rates);
     refusals_free(a->refusals);
     keyring_close(a->keys);
+    mem_free(a->openapi);
     mem_free(a);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/system.h"
 
+#include "base/reserve.h"
 #include "domain/job.h"
 
 static void reply(struct http_req *r, int status, const char *type, char *text)
@@ -86,6 +87,8 @@ static void metrics(struct api *a, struct http_req *r)
            (uint64_t)state.slots);
     metric(&out, "impresario_slots_warm", "gauge", "Started browsers that wait for a job.", "",
            (uint64_t)state.ready);
+    metric(&out, "impresario_memory_reserve_used_bytes", "gauge",
+           "Of the reserve for when the system gives no memory.", "", reserve_used());
     metric(&out, "impresario_builds_running", "gauge", "Builds under way.", "",
            (uint64_t)state.building);
     timings_print(engine_timings(a->with.engine), &out);
@@ -100,8 +103,9 @@ static void metrics(struct api *a, struct http_req *r)
 
 static void openapi(struct api *a, struct http_req *r)
 {
-    (void)a;
-    reply(r, 200, "application/json", api_openapi());
+    if (!a->openapi)
+        a->openapi = api_openapi();
+    reply(r, 200, "application/json", mem_text(a->openapi));
 }
 
 bool system_answer(struct api *a, struct http_req *r, const char *method, const char *path)

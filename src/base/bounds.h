@@ -18,6 +18,10 @@ enum {
      * within this many seconds in all. Heads are one packet; who trickles one is no client. */
     LIMIT_HEAD_SECONDS = 20,
 
+    /* Connections at once, where descriptors allow them: further ones wait in the kernel's queue. One that
+     * is slow or idle costs some 22 KiB, all of them 352 MiB. */
+    LIMIT_CONNECTIONS = 16 * 1024,
+
     /* A body, or an answer, must flow with so many bytes a second, and may be so many seconds late.
      * Slower than any line that people use; 64 MiB may take most of a day, 2 MiB half an hour. */
     LIMIT_SLOWEST = 1024,
@@ -65,6 +69,10 @@ enum {
     LIMIT_JOB_LOG = 50 * 1024 * 1024,
     LIMIT_BUILD_LOG = 4 * 1024 * 1024,
 
+    /* Lines of one job that the store has not kept yet: two commits' worth. With more its output is not
+     * read, and what it prints waits in the box, not before the writes of others. */
+    LIMIT_LOG_WAITING = 512,
+
     /* A handler's return value, as JSON. */
     LIMIT_RESULT = 5 * 1024 * 1024,
     LIMIT_JOB_ERROR = 64 * 1024,
@@ -76,9 +84,13 @@ enum {
     LIMIT_IMAGE = 3 * 1024 * 1024,
     LIMIT_CHANGED = 4 * 1024,
 
-    LIMIT_NAME = 200,        /* a workflow's name, characters */
-    LIMIT_WAIT_SECONDS = 60, /* Node's fetch gives up after 300 s */
-    LIMIT_WAITERS = 250, /* requests of one tenant that wait: each holds one of 1000 connections */
+    /* Set aside for when the system gives no memory: the answers and outcomes that may be under way then,
+     * of which a result, as the store takes it and as JSON, is the largest. Addresses, until it is used. */
+    MEM_RESERVE = 32 * 1024 * 1024,
+
+    LIMIT_NAME = 200,         /* a workflow's name, characters */
+    LIMIT_WAIT_SECONDS = 60,  /* Node's fetch gives up after 300 s */
+    LIMIT_WAITERS = 250,      /* requests of one tenant that wait: each holds a connection */
     LIMIT_CREDENTIAL = 65536, /* a credential's value, bytes */
 
     /* Rows that a list with filters looks at for one answer, found or not: a page may have less than was

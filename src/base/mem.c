@@ -1,10 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 
+#include "base/buf.h"
+#include "base/reserve.h"
+
+#include <malloc.h>
 #include <stdarg.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+void *mem_try(size_t size)
+{
+    void *p = malloc(size ? size : 1);
+
+    if (!p)
+        p = reserve_take(size);
+    return p;
+}
+
+size_t mem_size(void *p)
+{
+    return reserve_has(p) ? reserve_size(p) : malloc_usable_size(p);
+}
+
+void *mem_try_resize(void *p, size_t size)
+{
+    void *q = p && reserve_has(p) ? NULL : realloc(p, size ? size : 1);
+
+    if (q)
+        return q;
+    /* In the reserve, or into it. */
+    q = mem_try(size);
+    if (q && p) {
+        size_t n = mem_size(p);
+        memcpy(q, p, n < size ? n : size);
+        mem_free(p);
+    }
+    return q;
+}
 
 static void *kept(void *p)
 {
@@ -17,29 +51,36 @@ static void *kept(void *p)
 
 void *mem_new(size_t size)
 {
-    return kept(calloc(1, size ? size : 1));
+    void *p = calloc(1, size ? size : 1);
+
+    if (!p)
+        p = memset(kept(reserve_take(size)), 0, size);
+    return p;
 }
 
 void *mem_new_array(size_t n, size_t size)
 {
-    return kept(calloc(n ? n : 1, size ? size : 1));
+    size_t all;
+
+    return mem_new(__builtin_mul_overflow(n, size, &all) ? SIZE_MAX : all);
 }
 
 void *mem_resize(void *p, size_t size)
 {
-    return kept(realloc(p, size ? size : 1));
+    return kept(mem_try_resize(p, size));
 }
 
 char *mem_text(const char *text)
 {
-    return text ? kept(strdup(text)) : NULL;
+    return text ? mem_text_n(text, strlen(text)) : NULL;
 }
 
 char *mem_text_n(const char *text, size_t n)
 {
-    char *copy = mem_new(n + 1);
+    char *copy = kept(mem_try(n + 1));
 
     memcpy(copy, text, n);
+    copy[n] = '\0';
     return copy;
 }
 
@@ -56,18 +97,21 @@ char *mem_text_most(const char *text, size_t most)
 
 char *mem_format(const char *format, ...)
 {
-    char *text = NULL;
+    struct buf text = { 0 };
     va_list args;
 
     va_start(args, format);
-    int n = vasprintf(&text, format, args);
+    buf_vformat(&text, format, args);
     va_end(args);
-    return kept(n < 0 ? NULL : text);
+    return buf_take(&text);
 }
 
 void mem_free(void *p)
 {
-    free(p);
+    if (p && reserve_has(p))
+        reserve_give(p);
+    else
+        free(p);
 }
 
 void fd_close(int fd)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Memory: small allocations never fail (the process aborts and recovers from the store at its next
- * start), so callers need no check; a size that a stranger chooses is compared with bounds.h first.
+ * Memory: allocations never fail, so callers need no check. When the system gives nothing they are served
+ * from the reserve (reserve.h); when that is used up too the process aborts, and recovers from the store at
+ * its next start. A size that a stranger chooses is compared with bounds.h first.
  */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
@@ -38,6 +39,11 @@ char *mem_text_n(const char *text, size_t n);
 char *mem_text_most(const char *text, size_t most);
 char *mem_format(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 void mem_free(void *p);
+
+/* For libraries that check what they get (libraries.h): not zeroed, and NULL where the others abort. */
+void *mem_try(size_t size);
+void *mem_try_resize(void *p, size_t size);
+size_t mem_size(void *p); /* of what mem_... gave: at least what was asked for */
 
 static inline void mem_free_at(void *pp)
 {

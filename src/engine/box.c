@@ -86,6 +86,13 @@ static void on_closed(void *arg)
     (void)arg; /* the exit of the child decides */
 }
 
+static bool on_behind(void *arg)
+{
+    const struct box *b = arg;
+
+    return b->user.behind && b->user.behind(b->user.arg);
+}
+
 /* ---- descriptor 4, out ---- */
 
 /* False when there is nothing more for now, or ever. */
@@ -229,11 +236,11 @@ int box_start(const struct box_spec *spec, const struct box_user *user, struct b
     b->out_file = spec->out_file;
     b->out_left = spec->out_max;
     b->frames = lines_new(b->loop, take_fd(&control), LIMIT_FRAME,
-                          &(struct lines_user){ on_frame, on_closed, b });
+                          &(struct lines_user){ on_frame, on_closed, b, on_behind });
     b->out = lines_new(b->loop, take_fd(&out_fd), LIMIT_LOG_LINE,
-                       &(struct lines_user){ on_stdout, on_closed, b });
+                       &(struct lines_user){ on_stdout, on_closed, b, on_behind });
     b->err = lines_new(b->loop, take_fd(&err_fd), LIMIT_LOG_LINE,
-                       &(struct lines_user){ on_stderr, on_closed, b });
+                       &(struct lines_user){ on_stderr, on_closed, b, on_behind });
     if (b->spill >= 0)
         b->spill_watch = loop_watch(b->loop, b->spill, EPOLLIN, on_spill, b);
     if (spec->time_limit > 0)

@@ -25,6 +25,8 @@ struct box_user {
     void (*line)(void *arg, const char *stream, const char *text); /* "stdout", "stderr" */
     void (*end)(void *arg, const struct box_end *end);             /* last; may call box_free() */
     void *arg;
+    /* True: what it says is left where it is for a while, and who goes on writing waits. NULL: never. */
+    bool (*behind)(void *arg);
 };
 
 struct box_spec {

@@ -35,6 +35,7 @@ struct heard {
     int ends;
     bool free_at_first;
     void (*line)(void *arg, char *text, size_t n, bool cut); /* NULL: on_line() */
+    int behind;                                              /* so many times it cannot follow */
 };
 
 static void on_line(void *arg, char *text, size_t n, bool cut)
@@ -57,6 +58,17 @@ static void on_end(void *arg)
     loop_stop(h->loop);
 }
 
+static bool on_behind(void *arg)
+{
+    struct heard *h = arg;
+
+    if (h->behind == 0)
+        return false;
+    assert_int_equal(h->n, 0);
+    h->behind--;
+    return true;
+}
+
 /* What `text`, written in pieces of `piece` bytes, is heard as. */
 static void hear(struct heard *h, const char *text, size_t size, size_t piece, size_t longest)
 {
@@ -65,7 +77,7 @@ static void hear(struct heard *h, const char *text, size_t size, size_t piece, s
     h->loop = loop_new(&clock_real);
     assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
     h->lines = lines_new(h->loop, ends[0], longest,
-                         &(struct lines_user){ h->line ? h->line : on_line, on_end, h });
+                         &(struct lines_user){ h->line ? h->line : on_line, on_end, h, on_behind });
     for (size_t at = 0; at < size; at += piece) {
         size_t n = size - at < piece ? size - at : piece;
         assert_int_equal(write(ends[1], text + at, n), (ssize_t)n);
@@ -107,6 +119,17 @@ static void whoever_hears_a_line_may_stop_listening(void **state)
     assert_null(h.lines);
 }
 
+static void to_whom_is_behind_nothing_is_read(void **state)
+{
+    struct heard h = { .behind = 3 };
+
+    (void)state;
+    hear(&h, "one\ntwo\n", 8, 8, 100);
+    assert_int_equal(h.behind, 0);
+    assert_string_equal(h.text, "one|two|");
+    assert_int_equal(h.ends, 1);
+}
+
 static void count_line(void *arg, char *text, size_t n, bool cut)
 {
     struct heard *h = arg;
@@ -124,7 +147,7 @@ static clock_t time_of(size_t lines, size_t times)
     memset(text, '\n', lines);
     for (size_t i = 0; i < times; i++) {
         struct heard h = { .line = count_line };
-        hear(&h, text, lines, lines, 100);
+        hear(&h, text, lines, lines, 1024 * 1024); /* as frames, which are read in large pieces */
         assert_int_equal(h.n, lines);
     }
     return clock() - begin;
@@ -612,6 +635,7 @@ int main(void)
         cmocka_unit_test(lines_are_the_same_however_they_arrive),
         cmocka_unit_test(a_line_over_its_bound_comes_in_parts),
         cmocka_unit_test(whoever_hears_a_line_may_stop_listening),
+        cmocka_unit_test(to_whom_is_behind_nothing_is_read),
         cmocka_unit_test(many_lines_at_once_cost_as_much_as_one_by_one),
         cmocka_unit_test(what_is_no_text_becomes_text),
         cmocka_unit_test(a_feed_gives_all_and_ends),

@@ -8,7 +8,16 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+enum {
+    BEHIND_MS = 5,
+    FRAMES_ONCE = 64 * 1024 - 1, /* what a pipe holds; with a NUL a power of two */
+    /* As many lines as there are bytes, at worst: with more at once `behind` would be asked too late. */
+    OUTPUT_ONCE = 4 * 1024 - 1,
+};
+
 struct lines {
+    struct loop *loop;
+    struct timer *later; /* while its reader is behind; there is no watch then */
     int fd;
     struct lines_user user;
     struct watch *watch;
@@ -93,6 +102,7 @@ static void end(struct lines *l)
         return;
     l->ended = true;
     watch_free(take(l->watch));
+    timer_free(take(l->later));
     char *rest = splitter_rest(&l->splitter, &n);
     if (rest && !give(l, rest, n, false))
         return;
@@ -102,9 +112,9 @@ static void end(struct lines *l)
 /* Reads once: 1 when there may be more, 0 when there is none for now, -1 when it is all over. */
 static int read_some(struct lines *l)
 {
-    enum { ONCE = 64 * 1024 - 1 }; /* what a pipe holds; with a NUL a power of two */
-    char *to = splitter_room(&l->splitter, ONCE);
-    ssize_t n = read(l->fd, to, ONCE);
+    size_t once = l->splitter.longest > FRAMES_ONCE ? FRAMES_ONCE : OUTPUT_ONCE;
+    char *to = splitter_room(&l->splitter, once);
+    ssize_t n = read(l->fd, to, once);
 
     if (n < 0)
         return errno == EINTR ? 1 : errno == EAGAIN ? 0 : -1;
@@ -112,11 +122,18 @@ static int read_some(struct lines *l)
     return n == 0 ? -1 : 1;
 }
 
+static void on_later(void *arg);
+
 static void on_readable(void *arg, uint32_t events)
 {
     struct lines *l = arg;
 
     (void)events;
+    if (l->user.behind && l->user.behind(l->user.arg)) {
+        watch_free(take(l->watch));
+        l->later = loop_timer(l->loop, BEHIND_MS, on_later, l);
+        return;
+    }
     int more = read_some(l);
     if (!give_lines(l))
         return;
@@ -124,10 +141,19 @@ static void on_readable(void *arg, uint32_t events)
         end(l);
 }
 
+static void on_later(void *arg)
+{
+    struct lines *l = arg;
+
+    l->later = NULL;
+    l->watch = loop_watch(l->loop, l->fd, EPOLLIN, on_readable, l);
+}
+
 struct lines *lines_new(struct loop *loop, int fd, size_t longest, const struct lines_user *user)
 {
     struct lines *l = mem_new(sizeof *l);
 
+    l->loop = loop;
     l->fd = fd;
     l->splitter.longest = longest;
     l->user = *user;
@@ -155,6 +181,7 @@ void lines_free(struct lines *l)
     if (l->freed)
         *l->freed = true;
     watch_free(l->watch);
+    timer_free(l->later);
     fd_close(l->fd);
     splitter_done(&l->splitter);
     mem_free(l);

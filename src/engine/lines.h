@@ -19,11 +19,13 @@ struct lines_user {
     void (*line)(void *arg, char *text, size_t n, bool cut);
     void (*end)(void *arg); /* nothing comes any more; may free */
     void *arg;
+    /* Asked before each reading: true leaves what was written where it is, for a while. NULL: never. */
+    bool (*behind)(void *arg);
 };
 
 /* Takes the descriptor, which must not block. */
 struct lines *lines_new(struct loop *loop, int fd, size_t longest, const struct lines_user *user);
-/* Reads what is there without waiting, then calls end() unless it was called already. */
+/* Reads what is there without waiting, behind or not, then calls end() unless it was called already. */
 void lines_finish(struct lines *l);
 void lines_free(struct lines *l); /* without end() */
 

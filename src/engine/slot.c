@@ -55,6 +55,13 @@ static void next_phase(struct slot *s, enum timing next)
     s->phase_started = now(s);
 }
 
+static bool is_behind(void *arg)
+{
+    struct slot *s = arg;
+
+    return job_log_is_behind(&s->log);
+}
+
 /* ---- outcomes ---- */
 
 static void tell_outcome(struct slot *s, const struct slot_outcome *o)
@@ -261,7 +268,7 @@ struct plan *slot_plan(struct engine *e, const char *name)
 int slot_start(struct engine *e, const char *layer, const struct slot_user *user, struct slot **out,
                struct err *err)
 {
-    static const struct box_user callbacks = { on_frame, on_line, on_end, NULL };
+    static const struct box_user callbacks = { on_frame, on_line, on_end, NULL, is_behind };
     scoped(plan_free) struct plan *plan = slot_plan(e, "job");
     scoped(slot_free) struct slot *s = mem_new(sizeof *s);
     struct box_user box_user = callbacks;
@@ -300,6 +307,7 @@ void slot_free(struct slot *s)
     box_free(s->box);
     feed_free(s->bundle);
     job_run_done(&s->run);
+    job_log_done(&s->log);
     mem_free(s->trouble);
     mem_free(s->layer);
     mem_free(s);
@@ -327,7 +335,7 @@ void slot_reserve(struct slot *s, struct job_run *run)
     s->run = *run;
     *run = (struct job_run){ 0 };
     s->has_job = true;
-    s->log = (struct job_logger){ s->engine->store, s->run.id, 0 };
+    s->log = (struct job_logger){ .store = s->engine->store, .job = s->run.id };
     box_limit(s->box, s->run.timeout_ms);
 }
 

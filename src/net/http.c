@@ -20,6 +20,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -28,7 +29,9 @@
 enum {
     /* What the library holds for a connection: head, parsed headers, and the head of the answer. */
     CONNECTION_MEMORY = 32 * 1024,
-    BACKLOG = 511,
+    CONNECTION_REST = 4 * 1024, /* what it keeps of it beside that */
+    /* As many as the kernel lets wait by itself: whom it turns away tries again a second later. */
+    BACKLOG = 4096,
     /* The library closes idle connections this much later than what clients were told, so that a
      * request that leaves in the last moment still finds one. */
     IDLE_MARGIN_SECONDS = 5,
@@ -145,11 +148,25 @@ static bool is_of_peer(int error)
     return false;
 }
 
+/* Asked before one is accepted: the library closes without a word what it has no memory for, and in the
+ * kernel's queue it can wait. */
+static bool has_memory_for_one(void)
+{
+    void *volatile probe = malloc(CONNECTION_MEMORY + CONNECTION_REST);
+
+    free(probe);
+    return probe != NULL;
+}
+
 static void accept_some(struct http *h)
 {
     for (int i = 0; i < ACCEPT_BATCH && may_accept(h); i++) {
         struct sockaddr_storage address;
         socklen_t n = sizeof address;
+        if (!has_memory_for_one()) {
+            accept_later(h, ENOMEM);
+            return;
+        }
         int fd = accept4(h->listener, (void *)&address, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0 && errno == EAGAIN)
             return;

@@ -68,10 +68,11 @@ struct http_req {
     struct buf body;
 
     /* The answer, guarded by http.lock until it is there. */
-    struct MHD_Response *response;
+    bool answered;
     int status;
-    const char *answer; /* the body of `response`, which owns it */
-    size_t n_answer;
+    struct MHD_Response *response; /* NULL: the library had no memory for it */
+    struct buf head;               /* header lines, only then */
+    struct buf answer;             /* the body; `response` has a view of it */
     bool parked;
     struct http_req *prev, *next; /* in http.parked; `next` alone in http.answered */
 };

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <strings.h>
 #include <sys/resource.h>
@@ -15,6 +16,35 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+/* The linker puts these before the library's (meson.build): the n-th from now on has no memory. */
+struct MHD_Response *__real_MHD_create_response_from_buffer(size_t n, void *data,
+                                                            enum MHD_ResponseMemoryMode mode);
+struct MHD_Response *__wrap_MHD_create_response_from_buffer(size_t n, void *data,
+                                                            enum MHD_ResponseMemoryMode mode);
+enum MHD_Result __real_MHD_add_response_header(struct MHD_Response *response, const char *name,
+                                               const char *value);
+enum MHD_Result __wrap_MHD_add_response_header(struct MHD_Response *response, const char *name,
+                                               const char *value);
+
+static atomic_int fails_at;
+
+static bool fails(void)
+{
+    return atomic_load(&fails_at) > 0 && atomic_fetch_sub(&fails_at, 1) == 1;
+}
+
+struct MHD_Response *__wrap_MHD_create_response_from_buffer(size_t n, void *data,
+                                                            enum MHD_ResponseMemoryMode mode)
+{
+    return fails() ? NULL : __real_MHD_create_response_from_buffer(n, data, mode);
+}
+
+enum MHD_Result __wrap_MHD_add_response_header(struct MHD_Response *response, const char *name,
+                                               const char *value)
+{
+    return fails() ? MHD_NO : __real_MHD_add_response_header(response, name, value);
+}
 
 static void expect_answer(int fd, const char *status, const char *in_it)
 {
@@ -41,6 +71,31 @@ static void a_kept_connection_serves_many_requests(void **state)
         the_connection_works(fd);
     assert_true(peer_send(fd, "GET / HTTP/1.1\r\nhost: a\r\n\r\n"));
     expect_answer(fd, " 200 ", "keep-alive: timeout=75\r\n");
+    world_stop(&w);
+}
+
+static void what_the_library_has_no_memory_for_is_answered_without_it(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    for (int nth = 1; nth <= 3; nth++) { /* the answer, its keep-alive, the service's header */
+        scoped(fd_close) int fd = peer_connect(&w);
+        the_connection_works(fd);
+        atomic_store(&fails_at, nth);
+        assert_true(
+            peer_send(fd, "POST /late HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello"));
+        world_wait_late(&w);
+        world_release(&w);
+        scoped(mem_free) char *answer = peer_answer(fd, false);
+        assert_int_equal(atomic_load(&fails_at), 0);
+        assert_non_null(strstr(answer, "HTTP/1.1 200 "));
+        assert_non_null(strstr(answer, "connection: close\r\n"));
+        assert_non_null(strstr(answer, "content-type: "));
+        assert_true(peer_closed(fd));
+        world_wait_gone(&w, 2 * nth);
+    }
     world_stop(&w);
 }
 
@@ -594,6 +649,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_kept_connection_serves_many_requests),
+        cmocka_unit_test(what_the_library_has_no_memory_for_is_answered_without_it),
         cmocka_unit_test(a_target_arrives_as_it_was_sent),
         cmocka_unit_test(pipelined_requests_are_answered_in_order),
         cmocka_unit_test(head_tells_the_length_and_sends_nothing),

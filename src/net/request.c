@@ -7,7 +7,8 @@
  * - It accepts one in the first call, but then closes the connection, or when all of the request
  *   has been read. An answer that comes earlier therefore waits while the rest of the body is
  *   dropped (struct http_req.dropping); when there is too much of it, cut_short() writes the
- *   answer on the socket itself and has the connection closed.
+ *   answer on the socket itself and has the connection closed. So it does when the library has no
+ *   memory for an answer.
  * - An answer from another thread does not touch the library: the event thread is told, resumes the
  *   connection, is called once more, finds the answer and queues it. A request that is answered
  *   before complete() returns, the usual case, is never suspended at all.
@@ -19,7 +20,7 @@
 #include "net/http_private.h"
 
 #include "base/bounds.h"
-#include "base/log.h"
+#include "base/reserve.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -98,34 +99,47 @@ static void park_add(struct http_req *r)
     r->parked = true;
 }
 
-static void add_header(struct MHD_Response *response, const char *name, const char *value)
+/* False when there is no memory for all of it: the library takes its own. */
+static bool add_headers(struct MHD_Response *response, const struct http_header *headers,
+                        const struct http_header *kept)
 {
-    if (MHD_add_response_header(response, name, value) != MHD_YES)
-        log_event(LOG_ERROR, "http.header_refused", F_TEXT("name", name));
+    bool fits = MHD_add_response_header(response, kept->name, kept->value) == MHD_YES;
+
+    for (; fits && headers && headers->name; headers++)
+        fits = MHD_add_response_header(response, headers->name, headers->value) == MHD_YES;
+    return fits;
 }
 
-/* `data` is the body of the response, which owns it, or NULL. */
+/* What the library has no memory for is written past it (cut_short()): `body`, which is taken and which
+ * `response` has a view of. NULL: the response has its own, and without it nothing can be said but that. */
 static void reply(struct http_req *r, int status, const struct http_header *headers,
-                  struct MHD_Response *response, const char *data, size_t n)
+                  struct buf *body, struct MHD_Response *response)
 {
+    static const struct http_header later[] = { { "retry-after", "5" }, { 0 } };
     struct http *h = r->http;
-
-    if (!response)
-        abort(); /* out of memory, as mem.h has it */
-    for (; headers && headers->name; headers++)
-        add_header(response, headers->name, headers->value);
 
     pthread_mutex_lock(&h->lock);
     /* Near the limit connections are not kept, so that new clients find a place. */
-    if (h->draining || h->connections > h->max_connections - h->max_connections / 8)
-        add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    else
-        add_header(response, "keep-alive", h->keep_alive);
-    assert(!r->response);
+    bool keep = !h->draining && h->connections <= h->max_connections - h->max_connections / 8;
+    const struct http_header kept =
+        keep ? (struct http_header){ "keep-alive", h->keep_alive }
+             : (struct http_header){ MHD_HTTP_HEADER_CONNECTION, "close" };
+    assert(!r->answered);
+    r->answered = true;
+    if (response && !add_headers(response, headers, &kept)) {
+        MHD_destroy_response(response);
+        response = NULL;
+    }
+    if (!response && !body) {
+        status = MHD_HTTP_SERVICE_UNAVAILABLE;
+        headers = later;
+    }
     r->response = response;
     r->status = status;
-    r->answer = data;
-    r->n_answer = n;
+    if (body)
+        r->answer = *body;
+    for (; !response && headers && headers->name; headers++)
+        buf_format(&r->head, "%s: %s\r\n", headers->name, headers->value);
     bool first = false;
     if (r->parked) {
         park_remove(r);
@@ -140,11 +154,12 @@ static void reply(struct http_req *r, int status, const struct http_header *head
 
 void http_reply(struct http_req *r, int status, const struct http_header *headers, struct buf *body)
 {
-    size_t n = body ? body->n : 0;
-    char *data = body ? buf_take(body) : mem_text("");
+    struct buf answer = body ? *body : (struct buf){ 0 };
 
-    reply(r, status, headers, MHD_create_response_from_buffer(n, data, MHD_RESPMEM_MUST_FREE), data,
-          n);
+    if (body)
+        *body = (struct buf){ 0 };
+    reply(r, status, headers, &answer,
+          MHD_create_response_from_buffer(answer.n, answer.data, MHD_RESPMEM_PERSISTENT));
 }
 
 /* An answer in pieces: what is left of the last one, and how much went before it. */
@@ -211,15 +226,17 @@ void http_reply_from(struct http_req *r, int status, const struct http_header *h
     struct stream *s = mem_new(sizeof *s);
 
     *s = (struct stream){ .req = r, .source = *source };
-    reply(r, status, headers,
-          MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, on_room, s, stream_free), NULL,
-          0);
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, on_room, s, stream_free);
+    if (!response)
+        stream_free(s);
+    reply(r, status, headers, NULL, response);
 }
 
 static bool answered(struct http_req *r)
 {
     pthread_mutex_lock(&r->http->lock);
-    bool yes = r->response != NULL;
+    bool yes = r->answered;
     pthread_mutex_unlock(&r->http->lock);
     return yes;
 }
@@ -251,15 +268,6 @@ void http_req_refuse(struct http_req *r)
     refuse_for_now(r, "the server is stopping");
 }
 
-static enum MHD_Result queue(struct http_req *r)
-{
-    struct http *h = r->http;
-
-    kept_due(&r->conn->kept, http_now(h) + h->grace_ms + (msec_t)(r->n_answer * 1000 / h->min_rate),
-             false);
-    return MHD_queue_response(r->mhd, (unsigned)r->status, r->response);
-}
-
 static enum MHD_Result write_header(void *arg, enum MHD_ValueKind kind, const char *name,
                                     const char *value)
 {
@@ -282,14 +290,28 @@ static enum MHD_Result cut_short(struct http_req *r)
 
     (void)strftime(date, sizeof date, "%a, %d %b %Y %T GMT", gmtime_r(&t, &utc));
     buf_format(&out, "HTTP/1.1 %d %s\r\ndate: %s\r\nconnection: close\r\ncontent-length: %zu\r\n",
-               r->status, MHD_get_reason_phrase_for((unsigned)r->status), date, r->n_answer);
-    (void)MHD_get_response_headers(r->response, write_header, &out);
+               r->status, MHD_get_reason_phrase_for((unsigned)r->status), date, r->answer.n);
+    if (r->response)
+        (void)MHD_get_response_headers(r->response, write_header, &out);
+    else
+        buf_add(&out, r->head.data, r->head.n);
     buf_text(&out, "\r\n");
     if (strcmp(r->method, MHD_HTTP_METHOD_HEAD) != 0)
-        buf_add(&out, r->answer, r->n_answer);
+        buf_add(&out, r->answer.data, r->answer.n);
     (void)!send(fd, out.data, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
     buf_done(&out);
     return MHD_NO;
+}
+
+static enum MHD_Result queue(struct http_req *r)
+{
+    struct http *h = r->http;
+
+    if (!r->response)
+        return cut_short(r);
+    kept_due(&r->conn->kept, http_now(h) + h->grace_ms + (msec_t)(r->answer.n * 1000 / h->min_rate),
+             false);
+    return MHD_queue_response(r->mhd, (unsigned)r->status, r->response);
 }
 
 /* The answer is there, some of the body may not be. */
@@ -354,7 +376,7 @@ static bool well_framed(struct http_req *r, const char *version)
         r->announced = UNKNOWN_LENGTH;
     else if (f.lengths)
         r->announced = strtoull(f.length, NULL, 10); /* the library has checked it */
-    return !r->response;
+    return !r->answered;
 }
 
 /* Before the service is called; false: it must not be called any more. */
@@ -411,7 +433,7 @@ static int hold(struct http_req *r, const char *data, size_t n)
 {
     struct http *h = r->http;
 
-    if (n > h->max_held - h->held) {
+    if (n > h->max_held - h->held || reserve_is_low()) {
         refuse_for_now(r, "too many large requests at once");
         return -1;
     }
@@ -465,8 +487,8 @@ static enum MHD_Result park(struct http_req *r)
     struct http *h = r->http;
 
     pthread_mutex_lock(&h->lock);
-    bool stopping = !r->response && h->closed;
-    if (!r->response && !h->closed)
+    bool stopping = !r->answered && h->closed;
+    if (!r->answered && !h->closed)
         park_add(r);
     bool stay = r->parked;
     pthread_mutex_unlock(&h->lock);
@@ -549,6 +571,8 @@ void http_req_end(struct http_req *r)
     pthread_mutex_unlock(&h->lock);
     if (r->response)
         MHD_destroy_response(r->response);
+    buf_done(&r->head);
+    buf_done(&r->answer);
     h->held -= r->body.n;
     buf_done(&r->body);
     mem_free(r->path);

@@ -6,6 +6,7 @@
 #include "store/store_private.h"
 
 #include "base/buf.h"
+#include "base/reserve.h"
 
 #include "migrations.h"
 
@@ -186,6 +187,8 @@ int db_begin(struct db *db, struct err *e)
 {
     static const struct stmt READ = { "BEGIN", "BEGIN" }, WRITE = { "BEGIN", "BEGIN IMMEDIATE" };
 
+    if (reserve_is_low()) /* of which our pages may be a part */
+        (void)sqlite3_db_release_memory(db->handle);
     return db_run(db, e, db->read_only ? &READ : &WRITE) < 0 ? -1 : 0;
 }
 

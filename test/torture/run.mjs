@@ -5,24 +5,38 @@
  *
  *     run.mjs [--quick] [--count N] [--seed N] [--match TEXT] [PART ...]
  *
- * Without a name all parts run. `--match` is for the system calls: the cases that have TEXT in their name. A failure names its seed and its cycle; the same seed makes the same
- * choices again. Ends with a line that counts cycles.
+ * Without a name all parts run. `--match` is for `calls` and `memory`: what has TEXT in its name. A failure
+ * names its seed and its cycle; the same seed makes the same choices again. Ends with a line that counts.
  */
 import { parseArgs } from "node:util";
 import { kill } from "./kill.mjs";
 import { phasesOfBuilds, phasesOfJobs } from "./phases.mjs";
 import { power } from "./power.mjs";
 import { calls } from "./calls.mjs";
+import { memory } from "./memory.mjs";
+import { slow } from "./slow.mjs";
+import { soak } from "./soak.mjs";
+import { walls } from "./walls.mjs";
 import { Random } from "./random.mjs";
 
-/** `full` and `quick` are how often each is done; calls are a list, of which quick does each n-th. */
+/**
+ * `full` and `quick` are how often each is done, in the part's own measure: cycles, cases (of a list, evenly),
+ * clients, minutes, programs.
+ */
 const PARTS = [
-    { name: "kill", run: kill, full: 1000, quick: 40, what: "kill -9 at random moments under mixed load" },
-    { name: "jobs", run: phasesOfJobs, full: 600, quick: 12, what: "kill -9 in each phase of a job" },
-    { name: "builds", run: phasesOfBuilds, full: 400, quick: 8, what: "kill -9 in each phase of a build" },
-    { name: "power", run: power, full: 300, quick: 10, what: "power cuts on ext4 under mixed load" },
-    { name: "calls", run: calls, full: 108, quick: 24, what: "system calls that fail, once and for ever" },
+    { name: "kill", run: kill, full: 1000, quick: 24, what: "kill -9 at random moments under mixed load" },
+    { name: "jobs", run: phasesOfJobs, full: 600, quick: 7, what: "kill -9 in each phase of a job" },
+    { name: "builds", run: phasesOfBuilds, full: 400, quick: 4, what: "kill -9 in each phase of a build" },
+    { name: "power", run: power, full: 300, quick: 8, what: "power cuts on ext4 under mixed load" },
+    { name: "calls", run: calls, full: 108, quick: 12, what: "system calls that fail, once and for ever" },
+    { name: "memory", run: memory, full: 1000, quick: 3, what: "allocations that fail, once and for ever, on each path" },
+    { name: "slow", run: slow, full: 10_000, quick: 1_000, what: "slow clients at once" },
+    { name: "soak", run: soak, full: 60, quick: 0.5, what: "minutes of steady mixed load" },
+    { name: "walls", run: walls, full: 9, quick: 1, what: "walls left out in turn, bombs in boxes" },
 ];
+
+/** Of an error, with what caused it. */
+const trace = ({ stack, cause }) => (cause ? `${stack}\nbecause of ${trace(cause)}` : String(stack));
 
 /** One part under way: what it is given, and how it tells what came of it. */
 export class Part {
@@ -41,7 +55,7 @@ export class Part {
             this.passed++;
         } catch (error) {
             this.failed++;
-            console.log(`FAIL ${this.name}: ${what} (seed ${this.seed})\n  ${error.stack.replaceAll("\n", "\n  ")}`);
+            console.log(`FAIL ${this.name}: ${what} (seed ${this.seed})\n  ${trace(error).replaceAll("\n", "\n  ")}`);
         }
     }
 
