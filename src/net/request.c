@@ -104,12 +104,10 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
         log_event(LOG_ERROR, "http.header_refused", F_TEXT("name", name));
 }
 
-void http_reply(struct http_req *r, int status, const struct http_header *headers, struct buf *body)
+static void reply(struct http_req *r, int status, const struct http_header *headers,
+                  struct MHD_Response *response)
 {
     struct http *h = r->http;
-    size_t n = body ? body->n : 0;
-    char *data = body ? buf_take(body) : mem_text("");
-    struct MHD_Response *response = MHD_create_response_from_buffer(n, data, MHD_RESPMEM_MUST_FREE);
 
     if (!response)
         abort(); /* out of memory, as mem.h has it */
@@ -125,8 +123,6 @@ void http_reply(struct http_req *r, int status, const struct http_header *header
     assert(!r->response);
     r->response = response;
     r->status = status;
-    r->answer = data;
-    r->n_answer = n;
     bool first = false;
     if (r->parked) {
         park_remove(r);
@@ -137,6 +133,24 @@ void http_reply(struct http_req *r, int status, const struct http_header *header
     pthread_mutex_unlock(&h->lock);
     if (first)
         http_wake(h);
+}
+
+void http_reply(struct http_req *r, int status, const struct http_header *headers, struct buf *body)
+{
+    size_t n = body ? body->n : 0;
+    char *data = body ? buf_take(body) : mem_text("");
+
+    r->answer = data; /* nobody looks before there is a response */
+    r->n_answer = n;
+    reply(r, status, headers, MHD_create_response_from_buffer(n, data, MHD_RESPMEM_MUST_FREE));
+}
+
+void http_reply_file(struct http_req *r, int status, const struct http_header *headers,
+                     const struct http_file *body)
+{
+    r->n_answer = body->n;
+    reply(r, status, headers,
+          MHD_create_response_from_fd_at_offset64(body->n, body->fd, body->from));
 }
 
 static bool answered(struct http_req *r)
@@ -204,12 +218,13 @@ static enum MHD_Result cut_short(struct http_req *r)
     struct tm utc;
 
     (void)strftime(date, sizeof date, "%a, %d %b %Y %T GMT", gmtime_r(&t, &utc));
-    buf_format(&out, "HTTP/1.1 %d %s\r\ndate: %s\r\nconnection: close\r\ncontent-length: %zu\r\n",
-               r->status, MHD_get_reason_phrase_for((unsigned)r->status), date, r->n_answer);
+    buf_format(&out, "HTTP/1.1 %d %s\r\ndate: %s\r\nconnection: close\r\ncontent-length: %llu\r\n",
+               r->status, MHD_get_reason_phrase_for((unsigned)r->status), date,
+               (unsigned long long)r->n_answer);
     (void)MHD_get_response_headers(r->response, write_header, &out);
     buf_text(&out, "\r\n");
-    if (strcmp(r->method, MHD_HTTP_METHOD_HEAD) != 0)
-        buf_add(&out, r->answer, r->n_answer);
+    if (strcmp(r->method, MHD_HTTP_METHOD_HEAD) != 0 && r->answer)
+        buf_add(&out, r->answer, (size_t)r->n_answer);
     (void)!send(fd, out.data, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
     buf_done(&out);
     return MHD_NO;
