@@ -12,6 +12,7 @@
 #include "exec/own_walls.h"
 #include "exec/plan.h"
 #include "exec/walls.h"
+#include "registry/registry.h"
 #include "serve.h"
 
 #include <unistd.h>
@@ -47,5 +48,7 @@ int main(int argc, char **argv)
         return exec_main(argc, argv);
     if (argc > 0 && egress_wanted(argv[0]))
         return egress_main(argc, argv);
+    if (argc > 0 && registry_wanted(argv[0]))
+        return registry_main(argc, argv);
     return cli_main(argc, argv, own);
 }

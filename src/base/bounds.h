@@ -65,6 +65,18 @@ enum {
     LIMIT_RESULT = 5 * 1024 * 1024,
     LIMIT_JOB_ERROR = 64 * 1024,
 
+    /* What a registry says of one package, and one package, as they come; the longest that are public
+     * have a tenth of that. What is parsed at once takes several times its size in memory. */
+    LIMIT_PACKUMENT = 64 * 1024 * 1024,
+    LIMIT_PACKAGE = 512 * 1024 * 1024,
+    LIMIT_PACKAGE_URL = 2048,
+
+    /* Of all that installs may ask at once; npm opens 15 connections, and two builds run at a time. */
+    LIMIT_FETCHES = 32,
+
+    /* What was fetched for installs and nobody asked for since. */
+    LIMIT_UNUSED_PACKAGE_DAYS = 90,
+
     LIMIT_NAME = 200,         /* a workflow's name, characters */
     LIMIT_WAIT_SECONDS = 60,  /* Node's fetch gives up after 300 s */
     LIMIT_CREDENTIAL = 65536, /* a credential's value, bytes */

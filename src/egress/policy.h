@@ -22,15 +22,10 @@
 
 struct policy;
 
-/* `allow` as in the setting egress_allow. */
+/* `allow` as in the setting egress_allow; others that are such lists use it too. */
 must_use int policy_new(const char *const *allow, size_t n, struct policy **out, struct err *e);
 void policy_free(struct policy *p);
 DEFINE_SCOPED(struct policy, policy_free)
-
-/* As above, but nothing is allowed except `registry`, a host:port: for those that install packages.
- * Such a policy also says which names may be asked for, because a name can carry words out. */
-must_use int policy_new_registry(const char *registry, struct policy **out, struct err *e);
-bool policy_may_ask(const struct policy *p, const char *name);
 
 /* NULL: allowed. Else the reason, for people ("private address"). `own`: the host would deliver to
  * itself. Without a port the answer is whether any port may be reached. */

@@ -174,6 +174,8 @@ static void *run(void *arg)
     e->agents = agents_new(e);
     if (e->with.egress)
         egress_attach(e->with.egress, e->loop, on_refused, e);
+    if (e->with.registry)
+        registry_attach(e->with.registry, e->loop);
     e->sweeper = sweeper_new(e);
     builder_wake(e->builder);
     dispatcher_wake(e->dispatcher);
@@ -181,6 +183,8 @@ static void *run(void *arg)
     loop_run(e->loop);
     if (e->with.egress) /* it and the spawner outlive the loop */
         egress_attach(e->with.egress, NULL, NULL, NULL);
+    if (e->with.registry)
+        registry_attach(e->with.registry, NULL);
     sweeper_free(e->sweeper);
     agents_free(e->agents); /* before those that it borrows from */
     dispatcher_free(e->dispatcher);

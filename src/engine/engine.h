@@ -10,6 +10,7 @@
 #include "domain/seal.h"
 #include "egress/egress.h"
 #include "exec/spawner.h"
+#include "registry/registry.h"
 #include "store/blob.h"
 #include "store/store.h"
 
@@ -21,7 +22,8 @@ struct engine_options {
     struct blobs *blobs;
     const struct sealer *sealer;
     struct spawner *spawner;
-    struct egress *egress;  /* NULL: jobs and installs use the host's network */
+    struct egress *egress;     /* NULL, as the next: jobs and installs use the host's network */
+    struct registry *registry; /* the package proxy */
     const char *sandbox;    /* level of the walls, kept with what runs behind them; NULL: unknown */
     const char *public_url; /* where jobs reach this server */
 };

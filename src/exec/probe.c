@@ -594,7 +594,7 @@ static void look_at_network(struct probe *r, bool caged)
                  mem_text("apt-get install nftables, or choose to go without: --job-network host"));
     else
         add_wall(r, "network", PROBE_OK,
-                 mem_text("jobs reach what egress allows, installs the package registry"), NULL);
+                 mem_text("jobs reach what egress allows, installs the package proxy"), NULL);
 }
 
 static void on_begin(void *arg)
