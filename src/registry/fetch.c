@@ -213,7 +213,7 @@ static int explain(const struct call *c, CURLcode code, const char *detail, cons
                    *detail ? detail : curl_easy_strerror(code));
 }
 
-/* 1: there is another address to go to, in `next`. */
+/* `next` is set when there is another address to go to. */
 static int go(CURL *curl, struct call *c, const char *url, char **next)
 {
     char detail[CURL_ERROR_SIZE] = "", *to = NULL;
@@ -236,7 +236,7 @@ static int go(CURL *curl, struct call *c, const char *url, char **next)
     if (strncasecmp(url, "https:", 6) == 0 && strncasecmp(to, "https:", 6) != 0)
         return err_set(c->e, ERR_FORBIDDEN, "%s leads to %s, which is not encrypted", url, to);
     *next = mem_text(to);
-    return 1;
+    return 0;
 }
 
 int fetch(struct fetcher *f, const struct fetch *what, struct fetched *out, struct err *e)
@@ -244,19 +244,17 @@ int fetch(struct fetcher *f, const struct fetch *what, struct fetched *out, stru
     struct call c = { .fetcher = f, .what = what, .e = e };
     struct curl_slist *headers = header_list(what);
     scoped(mem_free) char *url = mem_text(what->url);
+    scoped(mem_free) char *next = NULL;
     CURL *curl = take_handle(f);
-    int r = 1;
 
     prepare(curl, &c, headers);
-    for (int i = 0; r > 0 && i <= REDIRECTS; i++) {
-        char *next = NULL;
+    int r = go(curl, &c, url, &next);
+    for (int i = 0; r == 0 && next && i < REDIRECTS; i++) {
+        mem_free(url);
+        url = take(next);
         r = go(curl, &c, url, &next);
-        if (r > 0) {
-            mem_free(url);
-            url = next;
-        }
     }
-    if (r > 0)
+    if (r == 0 && next)
         r = err_set(e, ERR_UNAVAILABLE, "%s leads on and on", what->url);
     curl_easy_reset(curl);
     give_handle(f, curl);
