@@ -4,7 +4,8 @@
  * connections, and threads that fetch, check and keep, one request each.
  *
  * What is in a cage is hostile. All that it can do here is to ask for a package; connections and
- * requests under way have their bounds, over all cages, and who meets one waits. A cage ends with the
+ * requests under way have their bounds, over all cages; one connection more is closed, one request more
+ * waits. A cage ends with the
  * process that became bubblewrap, whose descriptor came with it.
  */
 #include "registry/registry.h"

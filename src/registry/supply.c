@@ -96,7 +96,7 @@ static int say(struct supplied *out, int status, char *error)
     return -1;
 }
 
-/* ---- parsing, which takes several times as much memory as its text ---- */
+/* ---- parsing, which takes several times as much memory as its text until the outcome is written ---- */
 
 static void begin_parsing(struct supply *s, int64_t n)
 {
@@ -292,9 +292,12 @@ static int rewrite(struct supply *s, const char *name, const char *etag, struct 
         return err_set_errno(e, ERR_IO, errno, "read what is fetched");
     begin_parsing(s, in->n);
     r = packument_rewrite(text, n, name, s->with.own, &body, &index, e);
-    end_parsing(s, in->n);
     (void)munmap(text, n);
-    return r < 0 ? -1 : write_packument(s, name, etag, &index, &body, k, e);
+    if (r == 0)
+        r = write_packument(s, name, etag, &index, &body, k, e);
+    buf_done(&body);
+    end_parsing(s, in->n);
+    return r;
 }
 
 /* Asks the registry, with what is known already. 0: `k` is what is known now; else `out` says why not. */
