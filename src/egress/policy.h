@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The one rule for what a job may connect to. It is pure: it looks nothing up, and it judges
+ * The one rule for what a job may connect to, and the package proxy. It is pure: it looks nothing up, and it judges
  * addresses, never names. Whoever asks connects to the very address that was judged, so that a name
  * which answers differently a second time gains nothing.
  *
