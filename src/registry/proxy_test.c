@@ -48,14 +48,15 @@ static enum http_take on_begin(void *ctx, struct http_req *r, size_t *max_body)
 static void on_complete(void *ctx, struct http_req *r)
 {
     static const struct http_header json[] = { { "content-type", "application/json" }, { 0 } };
-    const struct outside *o = ctx;
     struct buf body = { 0 };
 
+    (void)ctx;
     if (strcmp(http_path(r), "/p") == 0)
-        buf_format(&body,
-                   "{\"name\":\"p\",\"versions\":{\"1.0.0\":{\"dist\":{\"tarball\":\"%sfiles/abc\","
-                   "\"shasum\":\"a9993e364706816aba3e25717850c26c9cd0d89d\"}}}}",
-                   o->url);
+        buf_format(
+            &body,
+            "{\"name\":\"p\",\"versions\":{\"1.0.0\":{\"dist\":{\"tarball\":\"http://%s/files/abc\","
+            "\"shasum\":\"a9993e364706816aba3e25717850c26c9cd0d89d\"}}}}",
+            http_header(r, "host"));
     else if (strcmp(http_path(r), "/files/abc") == 0)
         buf_text(&body, "abc");
     http_reply(r, body.n > 0 ? 200 : 404, json, &body);
