@@ -45,7 +45,7 @@ export class NpmError extends Error {
 }
 
 /** Writes the only two configuration files that npm will see, and gives its environment. */
-export function configure(home, registry) {
+export function configure(home, registry, releaseAgeDays) {
     const lines = [
         `cafile=${certificates}`,
         `cache=${join(home, "cache")}`,
@@ -66,6 +66,7 @@ export function configure(home, registry) {
         "json=true",
     ];
     if (registry) lines.push(`registry=${registry}`);
+    if (releaseAgeDays) lines.push(`min-release-age=${releaseAgeDays}`);
 
     mkdirSync(home, { recursive: true });
     writeFileSync(join(home, "userconfig"), lines.join("\n") + "\n");

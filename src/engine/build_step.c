@@ -206,6 +206,11 @@ static int start_install(struct building *b, struct err *e)
     plan_bind_rw(plan, b->staging, "/out");
     if (registry)
         plan_env(plan, "IMPRESARIO_REGISTRY", registry);
+    if (b->engine->settings->release_age_days > 0) {
+        scoped(mem_free) char *days =
+            mem_format("%lld", (long long)b->engine->settings->release_age_days);
+        plan_env(plan, "IMPRESARIO_RELEASE_AGE_DAYS", days);
+    }
     json_object_set(request, "dependencies", json_object_get(b->prepared, "dependencies"));
     json_object_set(request, "package_json", json_object_get(b->prepared, "package_json"));
     json_object_set(request, "lockfile", json_object_get(b->prepared, "lockfile"));

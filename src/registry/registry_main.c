@@ -116,10 +116,13 @@ static void on_complete(void *ctx, struct http_req *r)
 {
     struct keeping *k = ctx;
     struct asked *a = mem_new(sizeof *a);
+    const char *accept = http_header(r, "accept");
 
     a->of = k;
     a->request = r;
     wanted_read(http_path(r), &a->wanted);
+    if (accept && strstr(accept, "application/json") && !strstr(accept, "install-v1"))
+        a->wanted.form = WANTED_LONG;
     pool_run(k->pool, answer, a);
 }
 

@@ -17,8 +17,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The short form; a registry that has none gives the long one. */
-#define ACCEPT "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8"
+/* A registry that has no short form gives the long one. */
+static const char *const forms[] = {
+    [WANTED_SHORT] = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8",
+    [WANTED_LONG] = "application/json",
+};
 
 enum {
     HEADER_MOST = 4096,
@@ -117,12 +120,14 @@ static void end_parsing(struct supply *s, int64_t n)
 
 /* ---- on disk ---- */
 
-static void name_packument(const struct supply *s, const char *name, char out[DIGEST_TEXT])
+static void name_packument(const struct supply *s, const char *name, enum wanted_form form,
+                           char out[DIGEST_TEXT])
 {
     scoped(digest_free) struct digest *d = digest_new("sha256-");
 
     digest_add(d, s->with.registry, strlen(s->with.registry) + 1);
-    digest_add(d, name, strlen(name));
+    digest_add(d, name, strlen(name) + 1);
+    digest_add(d, forms[form], strlen(forms[form]));
     digest_text(d, out);
     memcpy(out, "said", 4);
     memmove(out + 4, out + strlen("sha256"), strlen(out + strlen("sha256")) + 1);
@@ -165,11 +170,12 @@ static bool read_packument(struct known *k)
     return read_rest(k, end + 1 - head, (size_t)n_index, digest);
 }
 
-static void look_up(const struct supply *s, const char *name, struct known *out)
+static void look_up(const struct supply *s, const char *name, enum wanted_form form,
+                    struct known *out)
 {
     char file[DIGEST_TEXT];
 
-    name_packument(s, name, file);
+    name_packument(s, name, form, file);
     *out = (struct known){ .fd = cache_find(s->with.cache, file) };
     if (out->fd >= 0 && !read_packument(out)) {
         tell(s, SUPPLY_DAMAGED, name, file);
@@ -194,9 +200,9 @@ static bool write_all(int fd, const void *data, size_t n)
 }
 
 /* Keeps index and body; both stay the caller's. */
-static int write_packument(const struct supply *s, const char *name, const char *etag,
-                           const struct buf *index, const struct buf *body, struct known *out,
-                           struct err *e)
+static int write_packument(const struct supply *s, const char *name, enum wanted_form form,
+                           const char *etag, const struct buf *index, const struct buf *body,
+                           struct known *out, struct err *e)
 {
     scoped(cache_file_done) struct cache_file f = { .fd = -1 };
     scoped(digest_free) struct digest *d = digest_new("sha256-");
@@ -214,7 +220,7 @@ static int write_packument(const struct supply *s, const char *name, const char 
     if (!write_all(f.fd, line, strlen(line)) || !write_all(f.fd, "\n", 1) ||
         !write_all(f.fd, buf_str(index), index->n) || !write_all(f.fd, buf_str(body), body->n))
         return err_set_errno(e, ERR_IO, errno, "keep what is fetched");
-    name_packument(s, name, file);
+    name_packument(s, name, form, file);
     cache_keep(&f, file);
 
     known_done(out);
@@ -277,8 +283,8 @@ static bool is_passing(int status)
     return status >= 500 || status == 408 || status == 429;
 }
 
-static int rewrite(struct supply *s, const char *name, const char *etag, struct inflow *in,
-                   struct known *k, struct err *e)
+static int rewrite(struct supply *s, const char *name, enum wanted_form form, const char *etag,
+                   struct inflow *in, struct known *k, struct err *e)
 {
     scoped(buf_done) struct buf index = { 0 };
     scoped(buf_done) struct buf body = { 0 };
@@ -294,14 +300,15 @@ static int rewrite(struct supply *s, const char *name, const char *etag, struct 
     r = packument_rewrite(text, n, name, s->with.own, &body, &index, e);
     (void)munmap(text, n);
     if (r == 0)
-        r = write_packument(s, name, etag, &index, &body, k, e);
+        r = write_packument(s, name, form, etag, &index, &body, k, e);
     buf_done(&body);
     end_parsing(s, in->n);
     return r;
 }
 
 /* Asks the registry, with what is known already. 0: `k` is what is known now; else `out` says why not. */
-static int refresh(struct supply *s, const char *name, struct known *k, struct supplied *out)
+static int refresh(struct supply *s, const char *name, enum wanted_form form, struct known *k,
+                   struct supplied *out)
 {
     const char *slash = strchr(name, '/');
     scoped(mem_free) char *url =
@@ -311,7 +318,7 @@ static int refresh(struct supply *s, const char *name, struct known *k, struct s
     struct inflow in = { .file = { .fd = -1 } };
     struct fetched got = { 0 };
     const struct fetch what = { .url = url,
-                                .accept = ACCEPT,
+                                .accept = forms[form],
                                 .etag = k->fd >= 0 ? k->etag : NULL,
                                 .max_bytes = LIMIT_PACKUMENT,
                                 .write = take_piece,
@@ -321,7 +328,7 @@ static int refresh(struct supply *s, const char *name, struct known *k, struct s
     if (r == 0)
         r = fetch(s->with.fetcher, &what, &got, &e);
     if (r == 0 && got.status == FINE) {
-        r = rewrite(s, name, got.etag, &in, k, &e);
+        r = rewrite(s, name, form, got.etag, &in, k, &e);
         if (r < 0)
             (void)err_wrap(&e, "%s", url);
     }
@@ -334,33 +341,42 @@ static int refresh(struct supply *s, const char *name, struct known *k, struct s
     }
     if (r == 0 && got.status == NOT_FOUND) {
         char file[DIGEST_TEXT];
-        name_packument(s, name, file);
+        name_packument(s, name, form, file);
         cache_remove(s->with.cache, file);
     }
     return r < 0 ? say_fault(s, name, &e, out) : say_status(s, name, got.status, out);
 }
 
-static void supply_packument(struct supply *s, const char *name, struct supplied *out)
+static void supply_packument(struct supply *s, const struct wanted *w, struct supplied *out)
 {
     scoped(known_done) struct known k = { .fd = -1 };
 
-    look_up(s, name, &k);
-    if (refresh(s, name, &k, out) == 0)
+    look_up(s, w->name, w->form, &k);
+    if (refresh(s, w->name, w->form, &k, out) == 0)
         *out = (struct supplied){ FINE, take_fd(&k.fd), k.from, k.n, NULL };
 }
 
 /* ---- tarballs ---- */
 
-/* From what a packument said. Installs ask for that first, so it is there. */
+/* From what a packument said. Installs ask for that first, in one form or the other, so it is there. */
 static int find_tarball(struct supply *s, const struct wanted *w, struct tarball *t,
                         struct supplied *out)
 {
     scoped(known_done) struct known k = { .fd = -1 };
+    bool known = false, found = false;
 
-    look_up(s, w->name, &k);
-    if (k.fd < 0 && refresh(s, w->name, &k, out) < 0)
-        return -1;
-    if (!packument_find(buf_str(&k.index), w->version, t))
+    for (int form = WANTED_SHORT; form <= WANTED_LONG && !found; form++) {
+        known_done(&k);
+        look_up(s, w->name, form, &k);
+        known |= k.fd >= 0;
+        found = packument_find(buf_str(&k.index), w->version, t);
+    }
+    if (!found && !known) {
+        if (refresh(s, w->name, WANTED_SHORT, &k, out) < 0)
+            return -1;
+        found = packument_find(buf_str(&k.index), w->version, t);
+    }
+    if (!found)
         return say(out, NOT_FOUND,
                    mem_format("the registry has no \"%s@%s\"", w->name, w->version));
     if (!*t->digest)
@@ -438,7 +454,7 @@ void supply(struct supply *s, const struct wanted *wanted, struct supplied *out)
 {
     *out = (struct supplied){ .fd = -1 };
     if (wanted->kind == WANTED_PACKUMENT)
-        supply_packument(s, wanted->name, out);
+        supply_packument(s, wanted, out);
     else if (wanted->kind == WANTED_TARBALL)
         supply_tarball(s, wanted, out);
     else

@@ -13,10 +13,14 @@ enum {
     WANTED_VERSION = 256,
 };
 
+/* How much of what the registry says; the long form has the times of publishing. */
+enum wanted_form { WANTED_SHORT, WANTED_LONG };
+
 enum wanted_kind { WANTED_NOTHING, WANTED_PACKUMENT, WANTED_TARBALL };
 
 struct wanted {
     enum wanted_kind kind;
+    enum wanted_form form; /* of a packument; wanted_read() leaves it WANTED_SHORT */
     char name[WANTED_NAME + 1];       /* "react", "@types/node" */
     char version[WANTED_VERSION + 1]; /* of a tarball */
 };

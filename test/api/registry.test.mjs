@@ -136,6 +136,18 @@ test("a package that is not there fails as such, and libretto has its stand-in",
     assert.equal(await t.result("stood-in"), 1);
 });
 
+test("a version that is younger than release_age_days is not installed", async () => {
+    const strict = await Server.start({ env: { ...registry.settings, IMPRESARIO_RELEASE_AGE_DAYS: "3" } });
+    const tenant = await Tenant.make("aged", strict);
+    const daysAgo = (days) => new Date(Date.now() - days * 86_400_000);
+    registry.add("aged", "1.0.0", "seasoned", { published: daysAgo(4) });
+    registry.add("aged", "1.1.0", "young", { published: daysAgo(2) });
+    assert.deepEqual(await installed({ aged: "^1" }, tenant), ["seasoned"]);
+    assert.match(await failure({ aged: "1.1.0" }, tenant), /No version of "aged" satisfies .*1\.1\.0.*\n.*with a date before/);
+    assert.deepEqual(await installed({ aged: "^1" }), ["young"]);
+    await strict.stop();
+});
+
 test("a registry that is down or has trouble is not needed for what was fetched before", async () => {
     registry.add("lasting", "1.0.0", "lasting");
     registry.add("lasting-too", "1.0.0", "too");

@@ -41,10 +41,10 @@ export class Registry {
     /**
      * Serves a package that exports `value`.
      * @param {{dependencies?: object, dist?: (dist: object) => object, bytes?: (tarball: Buffer) => Buffer,
-     *     redirect?: string}} [how] `dist` and `bytes` change what is told of it and what is served; `redirect` is
+     *     redirect?: string, published?: Date}} [how] `dist` and `bytes` change what is told of it and what is served; `redirect` is
      *     where its tarball is said to have moved, "?moved" being where it is
      */
-    add(name, version, value, { dependencies = {}, dist = (told) => told, bytes = (all) => all, redirect } = {}) {
+    add(name, version, value, { dependencies = {}, dist = (told) => told, bytes = (all) => all, redirect, published = new Date() } = {}) {
         const manifest = { name, version, main: "index.js", dependencies };
         const files = { "package.json": JSON.stringify(manifest), "index.js": `module.exports = ${JSON.stringify(value)};\n` };
         const tarball = gzipSync(tar(Object.entries(files).map(([file, data]) => ({ name: `package/${file}`, data }))));
@@ -56,7 +56,7 @@ export class Registry {
             shasum: digest("sha1", "hex"),
         };
         const versions = this.#packages.get(name) ?? {};
-        versions[version] = { file, bytes: bytes(tarball), redirect, said: { ...manifest, dist: dist(told) } };
+        versions[version] = { file, bytes: bytes(tarball), redirect, published, said: { ...manifest, dist: dist(told) } };
         this.#packages.set(name, versions);
     }
 
@@ -69,6 +69,10 @@ export class Registry {
         const body = JSON.stringify({
             name,
             "dist-tags": { latest: Object.keys(versions).at(-1) },
+            // Only the long form has it, as npm's registry does.
+            ...(!request.headers.accept.includes("install-v1") && {
+                time: Object.fromEntries(Object.entries(versions).map(([version, { published }]) => [version, published])),
+            }),
             versions: Object.fromEntries(Object.entries(versions).map(([version, { said }]) => [version, said])),
         });
         const etag = `"${createHash("sha1").update(body).digest("hex")}"`;
