@@ -39,7 +39,7 @@ static enum http_take on_begin(void *ctx, struct http_req *r, size_t *max_body)
     struct outside *o = ctx;
 
     (void)r;
-    (void)max_body;
+    *max_body = 0;
     o->n_asked++;
     return HTTP_BODY_NONE;
 }

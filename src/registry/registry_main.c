@@ -99,7 +99,7 @@ static enum http_take on_begin(void *ctx, struct http_req *r, size_t *max_body)
     const char *method = http_method(r);
 
     (void)ctx;
-    (void)max_body;
+    *max_body = 0;
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
         refuse(r, 403, "packages are only read here: GET and HEAD are all that is answered");
         return HTTP_ANSWERED;

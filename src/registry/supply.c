@@ -124,13 +124,13 @@ static void name_packument(const struct supply *s, const char *name, enum wanted
                            char out[DIGEST_TEXT])
 {
     scoped(digest_free) struct digest *d = digest_new("sha256-");
+    char text[DIGEST_TEXT];
 
     digest_add(d, s->with.registry, strlen(s->with.registry) + 1);
     digest_add(d, name, strlen(name) + 1);
     digest_add(d, forms[form], strlen(forms[form]));
-    digest_text(d, out);
-    memcpy(out, "said", 4);
-    memmove(out + 4, out + strlen("sha256"), strlen(out + strlen("sha256")) + 1);
+    digest_text(d, text);
+    (void)snprintf(out, DIGEST_TEXT, "said%s", text + strlen("sha256"));
 }
 
 /* What follows the header has that digest; the index is at its beginning. */

@@ -20,7 +20,7 @@ enum wanted_kind { WANTED_NOTHING, WANTED_PACKUMENT, WANTED_TARBALL };
 
 struct wanted {
     enum wanted_kind kind;
-    enum wanted_form form; /* of a packument; wanted_read() leaves it WANTED_SHORT */
+    enum wanted_form form;            /* of a packument; wanted_read() leaves it WANTED_SHORT */
     char name[WANTED_NAME + 1];       /* "react", "@types/node" */
     char version[WANTED_VERSION + 1]; /* of a tarball */
 };
