@@ -18,7 +18,11 @@ const said = { progress: log, said: (line) => logFrom("stderr", line) };
 
 async function install() {
     const request = JSON.parse(readFileSync(0, "utf8"));
-    const env = configure(join(work, "npm"), process.env.IMPRESARIO_REGISTRY);
+    const env = configure(
+        join(work, "npm"),
+        process.env.IMPRESARIO_REGISTRY,
+        process.env.IMPRESARIO_RELEASE_AGE_DAYS,
+    );
     const dependencies = { ...request.dependencies };
 
     phase("install");

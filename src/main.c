@@ -13,6 +13,7 @@
 #include "exec/plan.h"
 #include "exec/walls.h"
 #include "libraries.h"
+#include "registry/registry.h"
 #include "serve.h"
 
 #include <unistd.h>
@@ -49,5 +50,7 @@ int main(int argc, char **argv)
         return exec_main(argc, argv);
     if (argc > 0 && egress_wanted(argv[0]))
         return egress_main(argc, argv);
+    if (argc > 0 && registry_wanted(argv[0]))
+        return registry_main(argc, argv);
     return cli_main(argc, argv, own);
 }

@@ -19,6 +19,7 @@
 #include "domain/sealed.h"
 #include "egress/egress.h"
 #include "exec/confine.h"
+#include "registry/registry.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,13 +32,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NPM_REGISTRY "https://registry.npmjs.org/" /* where npm goes by itself */
-
 struct server {
     struct settings settings;
     int lock; /* of the data directory */
     struct spawner *spawner;
-    struct egress *egress; /* NULL: jobs and installs use the host's network */
+    struct egress *egress;     /* NULL, as the next: jobs and installs use the host's network */
+    struct registry *registry; /* the package proxy */
     struct store *store;
     struct blobs *blobs;
     struct sealer *sealer;
@@ -147,21 +147,29 @@ static int start_spawner(struct server *s, struct err *e)
 
 static int start_egress(struct server *s, struct err *e)
 {
-    const char *registry = s->settings.registry ? s->settings.registry : NPM_REGISTRY;
-    scoped(mem_free) char *address = address_of_url(registry);
-
-    if (!address)
-        return err_set(e, ERR_INPUT, "registry: \"%s\" has no host: write https://HOST[:PORT]/",
-                       registry);
     const struct egress_options options = {
         .allow = (const char *const *)s->settings.egress_allow.items,
         .n_allow = s->settings.egress_allow.n,
-        .registry = address,
         .spawner = s->spawner,
         .uid = (uid_t)s->settings.sandbox_uid + SPAWNER_SANDBOX_UIDS,
     };
 
     return is_host_network(s) ? 0 : egress_start(&options, &s->egress, e);
+}
+
+static int start_registry(struct server *s, struct err *e)
+{
+    const struct registry_options options = {
+        .url = s->settings.registry,
+        .allow = (const char *const *)s->settings.registry_allow.items,
+        .n_allow = s->settings.registry_allow.n,
+        .cache_mib = s->settings.registry_cache_mib,
+        .data_dir = s->settings.data,
+        .spawner = s->spawner,
+        .uid = (uid_t)s->settings.sandbox_uid + SPAWNER_SANDBOX_UIDS + 1,
+    };
+
+    return is_host_network(s) ? 0 : registry_start(&options, &s->registry, e);
 }
 
 static int start_engine(struct server *s, struct err *e)
@@ -174,6 +182,7 @@ static int start_engine(struct server *s, struct err *e)
         .spawner = s->spawner,
         .egress = s->egress,
         .own = &s->walls,
+        .registry = s->registry,
         .public_url = s->public_url,
     };
 
@@ -236,8 +245,8 @@ static int start(struct server *s, struct err *e)
     parse_listen(s);
     s->public_url = s->settings.public_url ? mem_text(s->settings.public_url) : url_of(s, s->port);
     return open_data(s, e) < 0 || start_spawner(s, e) < 0 || start_egress(s, e) < 0 ||
-                   confine_server(s) < 0 || start_store(s, e) < 0 || start_engine(s, e) < 0 ||
-                   start_http(s, e) < 0
+                   start_registry(s, e) < 0 || confine_server(s) < 0 || start_store(s, e) < 0 ||
+                   start_engine(s, e) < 0 || start_http(s, e) < 0
                ? -1
                : 0;
 }
@@ -253,6 +262,7 @@ static void stop(struct server *s)
     api_close(s->api);
     spawner_free(s->spawner);
     egress_free(s->egress);
+    registry_free(s->registry);
     sealer_close(s->sealer);
     blobs_close(s->blobs);
     fd_close(s->lock);

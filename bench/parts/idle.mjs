@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A server that nobody asks. Wake-ups are what the kernel counted for every thread of the server and its two
+ * A server that nobody asks. Wake-ups are what the kernel counted for every thread of the server and its
  * helpers, not for the browser that waits in its box. The first answer is measured from the start of the process.
  */
 import { get } from "../lib/load.mjs";
@@ -9,7 +9,7 @@ import { residentMb, wakeUps, withChildren } from "../lib/processes.mjs";
 import { startEarly, template, warm } from "../lib/server.mjs";
 import { figure } from "../lib/turns.mjs";
 
-const HELPERS = /^impresario-(spawn|egress)/;
+const HELPERS = /^impresario-(spawn|egress|registry)/;
 const SETTLE_MS = 3000;
 
 export const title = "Idle";

@@ -45,7 +45,7 @@ export class NpmError extends Error {
 }
 
 /** Writes the only two configuration files that npm will see, and gives its environment. */
-export function configure(home, registry) {
+export function configure(home, registry, releaseAgeDays) {
     const lines = [
         `cafile=${certificates}`,
         `cache=${join(home, "cache")}`,
@@ -66,6 +66,7 @@ export function configure(home, registry) {
         "json=true",
     ];
     if (registry) lines.push(`registry=${registry}`);
+    if (releaseAgeDays) lines.push(`min-release-age=${releaseAgeDays}`);
 
     mkdirSync(home, { recursive: true });
     writeFileSync(join(home, "userconfig"), lines.join("\n") + "\n");
@@ -154,7 +155,11 @@ export function explain(error, dependencies) {
             );
         case "E401":
         case "E403":
-            return new Failure(`The registry does not give out ${named}${spec} (${error.code})`);
+            return new Failure(
+                `The registry does not give out ${named}${spec} (${error.code})${saidWith(error)}`,
+            );
+        case "E422":
+            return new Failure(`What the registry has of ${named} cannot be used${saidWith(error)}`);
         case "EALLOWGIT":
         case "EALLOWREMOTE":
         case "EALLOWFILE":
@@ -173,6 +178,12 @@ export function explain(error, dependencies) {
                 `The dependencies could not be installed (${error.code})\n${error.message}`,
             );
     }
+}
+
+/** What was answered with the status, on a line of its own. */
+function saidWith(error) {
+    const said = /^\d+ .*? - \w+ \S+ - (.+)$/s.exec(error.message);
+    return said === null ? "" : `\n${said[1]}`;
 }
 
 function firstLine(error) {

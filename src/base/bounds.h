@@ -87,6 +87,17 @@ enum {
     /* Set aside for when the system gives no memory: the answers and outcomes that may be under way then,
      * of which a result, as the store takes it and as JSON, is the largest. Addresses, until it is used. */
     MEM_RESERVE = 32 * 1024 * 1024,
+    /* What a registry says of one package, and one package, as they come; the longest that are public
+     * have a tenth of that. What is parsed at once takes several times its size in memory. */
+    LIMIT_PACKUMENT = 64 * 1024 * 1024,
+    LIMIT_PACKAGE = 512 * 1024 * 1024,
+    LIMIT_PACKAGE_URL = 2048,
+
+    /* Of all that installs may ask at once; npm opens 15 connections, and two builds run at a time. */
+    LIMIT_FETCHES = 32,
+
+    /* What was fetched for installs and nobody asked for since. */
+    LIMIT_UNUSED_PACKAGE_DAYS = 90,
 
     LIMIT_NAME = 200,         /* a workflow's name, characters */
     LIMIT_WAIT_SECONDS = 60,  /* Node's fetch gives up after 300 s */

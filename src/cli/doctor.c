@@ -128,7 +128,7 @@ static int examine(struct visit *v, const struct settings *settings, const char 
         return -1;
     for (int who = 0; who < CONFINE_PROCESSES; who++) {
         own_walls_look(who, folder, &own[who]);
-        probe.own[who] = who != CONFINE_EGRESS || caged ? &own[who] : NULL;
+        probe.own[who] = who < CONFINE_EGRESS || caged ? &own[who] : NULL;
     }
     if (!caged) /* as the spawner itself says */
         probe.own[CONFINE_SPAWNER] = spawner_walls(spawner);

@@ -145,7 +145,7 @@ static void take_question(struct dns *d, const struct query *q)
 
     if (question->raw_n == 0)
         answer(q, DNS_BAD_FORM, NULL, 0);
-    else if (question->class != 1 || !policy_may_ask(d->with.policy, question->name))
+    else if (question->class != 1)
         answer(q, DNS_REFUSED, NULL, 0);
     else if (question->type != DNS_A && question->type != DNS_AAAA)
         answer(q, DNS_FINE, NULL, 0);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The name server of one cage: the socket on which its programs ask. A and AAAA are answered with
- * those addresses that may be connected to; where only some names may be asked for, others are refused
- * before anyone is asked; every other type has an empty answer, as if the name
+ * those addresses that may be connected to; every other type has an empty answer, as if the name
  * had none of it.
  */
 #ifndef EGRESS_DNS_H

@@ -18,7 +18,6 @@
 struct egress_options {
     const char *const *allow; /* the setting egress_allow */
     size_t n_allow;
-    const char *registry;    /* host:port, all that boxes with PLAN_NET_REGISTRY may reach */
     struct spawner *spawner; /* outlives it */
     uid_t uid;               /* to become, when the server is root; 0: the one after the boxes' */
 };

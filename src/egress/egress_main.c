@@ -20,7 +20,6 @@
 #include "exec/wire.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -53,7 +52,6 @@ struct door {
 
 struct cage {
     struct outlet *outlet;
-    struct policy *policy;
     int64_t id;
     char *name;
     int life;
@@ -69,7 +67,7 @@ struct cage {
 
 struct outlet {
     struct loop *loop;
-    struct policy *policy, *registry; /* of jobs, and of those that install packages */
+    struct policy *policy;
     struct resolver *resolver;
     struct watch *server_watch, *cages_watch;
     struct cage *cages;
@@ -77,15 +75,6 @@ struct outlet {
 };
 
 /* ---- what the server is told ---- */
-
-/* false: the server is slow to listen. */
-static bool tell(json_t *message)
-{
-    scoped(mem_free) char *text = json_print(message);
-
-    json_decref(message);
-    return wire_send(EGRESS_SERVER_FD, text, strlen(text), NULL, 0, false) == 0;
-}
 
 /* The first few, then one a second, and the same again only after a while. */
 static bool may_tell(struct cage *c, const char *what)
@@ -114,7 +103,7 @@ static void tell_refused(struct cage *c, const char *target, const char *reason)
     json_t *message = json_pack("{s:s,s:I,s:s,s:s,s:s,s:I}", "t", "refused", "child",
                                 (json_int_t)c->id, "box", c->name, "target", target, "reason",
                                 reason, "untold", (json_int_t)(c->untold - 1));
-    if (tell(message))
+    if (outpost_tell(message))
         c->untold = 0;
 }
 
@@ -148,7 +137,8 @@ static void take_client(struct cage *c, int client, bool v6)
         relay_reset(client);
         return;
     }
-    const char *reason = policy_judge(c->policy, &to, route_to(&to), clock_steady(&clock_real));
+    const char *reason =
+        policy_judge(c->outlet->policy, &to, route_to(&to), clock_steady(&clock_real));
     if (reason)
         relay_reset(client);
     else if (!relay_connect(c->relay, client, &to))
@@ -220,15 +210,13 @@ static void add_cage(struct outlet *o, const json_t *said, struct wire_message *
 {
     struct cage *c = mem_new(sizeof *c);
     const char *name = json_text(said, "name");
-    struct policy *policy = json_bool(said, "registry", true) ? o->registry : o->policy;
     const struct dns_options names = { .loop = o->loop,
                                        .resolver = o->resolver,
-                                       .policy = policy,
+                                       .policy = o->policy,
                                        .refused = on_name_refused,
                                        .arg = c };
 
     *c = (struct cage){ .outlet = o,
-                        .policy = policy,
                         .id = json_int(said, "id", 0),
                         .name = mem_text(name ? name : ""),
                         .life = take_fd(&m->fds[CAGE_LIFE]),
@@ -257,7 +245,7 @@ static void on_cages(void *arg, uint32_t events)
     int got;
 
     (void)events;
-    while ((got = wire_recv(EGRESS_CAGES_FD, &o->in, false)) > 0) {
+    while ((got = wire_recv(OUTPOST_CAGES_FD, &o->in, false)) > 0) {
         scoped(json_decref) json_t *said = json_loadb(o->in.data, o->in.n, 0, NULL);
         if (o->in.n_fds == CAGE_FDS || o->in.n_fds == CAGE_TCP6)
             add_cage(o, said, &o->in);
@@ -278,17 +266,8 @@ static void on_server(void *arg, uint32_t events)
 
     (void)events;
     /* It says nothing; what can be read is its end. */
-    if (recv(EGRESS_SERVER_FD, &unused, sizeof unused, MSG_DONTWAIT) <= 0)
+    if (recv(OUTPOST_SERVER_FD, &unused, sizeof unused, MSG_DONTWAIT) <= 0)
         loop_stop(o->loop);
-}
-
-static int become(uid_t uid)
-{
-    if (geteuid() != 0)
-        return 0;
-    return setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0
-               ? -1
-               : 0;
 }
 
 static _Noreturn void run(struct outlet *o)
@@ -299,9 +278,9 @@ static _Noreturn void run(struct outlet *o)
     confine(&own, &walls); /* before there are threads */
     o->loop = loop_new(&clock_real);
     o->resolver = resolver_new(o->loop, resolver_lookup);
-    o->server_watch = loop_watch(o->loop, EGRESS_SERVER_FD, EPOLLIN, on_server, o);
-    o->cages_watch = loop_watch(o->loop, EGRESS_CAGES_FD, EPOLLIN, on_cages, o);
-    (void)tell(json_pack("{s:s,s:o}", "t", "ready", "walls", confined_to_json(&walls)));
+    o->server_watch = loop_watch(o->loop, OUTPOST_SERVER_FD, EPOLLIN, on_server, o);
+    o->cages_watch = loop_watch(o->loop, OUTPOST_CAGES_FD, EPOLLIN, on_cages, o);
+    (void)outpost_tell_ready(&walls);
     confined_done(&walls);
     loop_run(o->loop);
     /* Threads may still wait for names that nobody wants any more. */
@@ -322,13 +301,12 @@ int egress_main(int argc, char **argv)
         return EXIT_FAILURE;
     helper_settle(2);
     (void)signal(SIGPIPE, SIG_IGN); /* splice() knows no flag against it */
-    if (become((uid_t)strtoul(argv[EGRESS_ARG_UID], NULL, 10)) < 0) {
+    if (helper_become((uid_t)strtoul(argv[EGRESS_ARG_UID], NULL, 10)) < 0) {
         perror(EGRESS_NAME);
         return EXIT_FAILURE;
     }
     if (policy_new((const char *const *)argv + EGRESS_ARGS, (size_t)(argc - EGRESS_ARGS), &o.policy,
-                   &e) < 0 ||
-        policy_new_registry(argv[EGRESS_ARG_REGISTRY], &o.registry, &e) < 0) {
+                   &e) < 0) {
         (void)fprintf(stderr, EGRESS_NAME ": %s\n", e.msg);
         return EXIT_FAILURE;
     }

@@ -71,8 +71,7 @@ static void on_refused(void *arg, const struct egress_refusal *what)
         loop_stop(w->loop);
 }
 
-static void world_open_with(struct world *w, const char *registry, const char *const *allow,
-                            size_t n)
+static void world_open(struct world *w, const char *const *allow, size_t n)
 {
     scoped(err_clear) struct err e = { 0 };
 
@@ -82,20 +81,13 @@ static void world_open_with(struct world *w, const char *registry, const char *c
     const struct spawner_options options = { .program = "/usr/bin/true", .data_dir = w->data_dir };
     if (spawner_start(&options, &w->spawner, &e) < 0)
         fail_msg("%s", e.msg);
-    const struct egress_options egress = {
-        .allow = allow, .n_allow = n, .registry = registry, .spawner = w->spawner
-    };
+    const struct egress_options egress = { .allow = allow, .n_allow = n, .spawner = w->spawner };
     if (egress_start(&egress, &w->egress, &e) < 0)
         fail_msg("%s", e.msg);
     spawner_attach(w->spawner, w->loop);
     egress_attach(w->egress, w->loop, on_refused, w);
     w->stuck = loop_timer(w->loop, STUCK_MS, on_stuck, w);
     outside_forget();
-}
-
-static void world_open(struct world *w, const char *const *allow, size_t n)
-{
-    world_open_with(w, "six.test:80", allow, n);
 }
 
 static void world_close(struct world *w)
@@ -390,74 +382,6 @@ static void a_box_can_serve_itself(void **state)
         run_done(&r);
         world_close(&w);
     }
-}
-
-/* ---- installing packages ---- */
-
-static void run_install(struct run *r, struct world *w, const char *script)
-{
-    start_with(r, w, PLAN_NET_REGISTRY, false,
-               (const char *const[]){ "/usr/bin/bash", "-c", script, NULL });
-    wait_for(r, NULL);
-}
-
-static void an_install_reaches_the_registry_and_nothing_else(void **state)
-{
-    static const char *const opened[] = { "10.9.0.2", "127.0.0.0/8", "lan.test" };
-    struct world w;
-    struct run r;
-
-    (void)state;
-    world_open_with(&w, "shop.test:80", opened, n_items(opened));
-    run_install(&r, &w,
-                GET "get shop.test 80; get shop.test 443; get " PUBLIC " 80; get " PUBLIC6
-                    " 443; get public.test 80; get 192.168.7.7 80; get 169.254.169.254 80;"
-                    "get " OWN " 80; get 127.0.0.1 80; get words.that.leave.test 80");
-    run_says(&r, "shop.test: <title>");
-    assert_int_equal(outside_connections(), 1);
-    assert_true(outside_was_reached("10.9.0.2:80"));
-    assert_refused(&w, "10.9.0.2:443: private address");
-    assert_refused(&w, PUBLIC ":80: not the package registry");
-    assert_refused(&w, "[" PUBLIC6 "]:443: not the package registry");
-    run_done(&r);
-    world_close(&w);
-}
-
-static void other_names_than_the_registrys_are_not_asked_for(void **state)
-{
-    struct world w;
-    struct run r;
-
-    (void)state;
-    world_open_with(&w, "public.test:80", NULL, 0);
-    run_install(&r, &w,
-                "for n in public.test PUBLIC.test. six.test a.public.test localhost; do "
-                "echo $n: $(getent ahosts $n | grep STREAM | cut -d' ' -f1 | sort); done");
-    run_says(&r, "public.test: " PUBLIC6 " " PUBLIC "\n");
-    run_says(&r, "PUBLIC.test.: " PUBLIC6 " " PUBLIC "\n");
-    run_says(&r, "six.test:\na.public.test:\nlocalhost: ");
-    run_done(&r);
-    world_close(&w);
-}
-
-static void a_registry_on_the_hosts_loopback_is_for_installs_alone(void **state)
-{
-    scoped(mem_free) char *registry = mem_format("127.0.0.1:%d", outside_loopback_port());
-    scoped(mem_free) char *script = mem_format(
-        GET "get 127.0.0.1 %1$d; get ::1 %1$d; get 127.0.0.2 %1$d", outside_loopback_port());
-    struct world w;
-    struct run r;
-
-    (void)state;
-    world_open_with(&w, registry, NULL, 0);
-    run_script(&r, &w, script);
-    assert_int_equal(outside_connections(), 0);
-    run_done(&r);
-    run_install(&r, &w, script);
-    run_says(&r, "127.0.0.1: <title>");
-    assert_int_equal(outside_connections(), 1);
-    run_done(&r);
-    world_close(&w);
 }
 
 /* ---- lists and names ---- */
@@ -889,7 +813,6 @@ static void chromium_loads_a_page(void **state)
         cmocka_unit_test(the_hosts_loopback_is_not_reached),                                     \
         cmocka_unit_test(the_hosts_loopback_is_reached_where_it_is_allowed),                     \
         cmocka_unit_test(a_box_can_serve_itself),                                                \
-        cmocka_unit_test(a_registry_on_the_hosts_loopback_is_for_installs_alone),                \
         cmocka_unit_test(other_questions_have_empty_answers),                                    \
         cmocka_unit_test(nobody_inside_has_rights_over_the_cage),                                \
         cmocka_unit_test(the_cable_inside_leads_nowhere),                                        \
@@ -903,8 +826,6 @@ static void chromium_loads_a_page(void **state)
 #define IN_THE_INTERNET                                                                        \
     cmocka_unit_test(the_internet_is_reached), cmocka_unit_test(nothing_else_is_reached),      \
         cmocka_unit_test(no_way_to_write_an_address_leads_to_it),                              \
-        cmocka_unit_test(an_install_reaches_the_registry_and_nothing_else),                    \
-        cmocka_unit_test(other_names_than_the_registrys_are_not_asked_for),                    \
         cmocka_unit_test(what_the_list_has_is_reached), cmocka_unit_test(names_are_the_hosts), \
         cmocka_unit_test(a_name_on_the_list_is_reached_by_what_it_means),                      \
         cmocka_unit_test(much_passes_both_ways_until_each_end),                                \

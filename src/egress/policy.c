@@ -117,7 +117,6 @@ struct policy {
     size_t n_names;
     struct learned learned[LEARNED];
     size_t n_learned;
-    bool only_list; /* the public internet is not allowed either */
 };
 
 static int full_bits(const struct place *p)
@@ -185,25 +184,13 @@ static bool add_entry(struct policy *p, const char *text)
     return port > 0;
 }
 
-int policy_new_registry(const char *registry, struct policy **out, struct err *e)
-{
-    scoped(policy_free) struct policy *p = mem_new(sizeof *p);
-
-    if (!text_is_address(registry) || !add_entry(p, registry))
-        return err_set(e, ERR_INPUT, "registry: \"%s\" is no host:port", registry);
-    p->only_list = true;
-    *out = take(p);
-    return 0;
-}
-
 int policy_new(const char *const *allow, size_t n, struct policy **out, struct err *e)
 {
     scoped(policy_free) struct policy *p = mem_new(sizeof *p);
 
     for (size_t i = 0; i < n; i++) {
         if (!add_entry(p, allow[i]))
-            return err_set(e, ERR_INPUT, "egress_allow: \"%s\" is no host, host:port or network",
-                           allow[i]);
+            return err_set(e, ERR_INPUT, "\"%s\" is no host, host:port or network", allow[i]);
     }
     *out = take(p);
     return 0;
@@ -234,15 +221,6 @@ static bool is_same_name(const char *a, const char *b)
     n -= n > 0 && a[n - 1] == '.';
     m -= m > 0 && b[m - 1] == '.';
     return n == m && strncasecmp(a, b, n) == 0;
-}
-
-bool policy_may_ask(const struct policy *p, const char *name)
-{
-    for (size_t i = 0; i < p->n_names; i++) {
-        if (is_same_name(p->names[i].host, name))
-            return true;
-    }
-    return !p->only_list;
 }
 
 static void learn(struct policy *p, const struct place *at, msec_t until)
@@ -318,8 +296,6 @@ const char *policy_judge(const struct policy *p, const struct place *to, enum ro
         return "address of the host itself";
     if (route == ROUTE_NEAR)
         return "address of a neighbour";
-    if (p->only_list)
-        return "not the package registry";
     return is_mail(to->port) ? "port for sending mail" : NULL;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The one rule for what a job may connect to. It is pure: it looks nothing up, and it judges
+ * The one rule for what a job may connect to, and the package proxy. It is pure: it looks nothing up, and it judges
  * addresses, never names. Whoever asks connects to the very address that was judged, so that a name
  * which answers differently a second time gains nothing.
  *
@@ -24,15 +24,10 @@
 
 struct policy;
 
-/* `allow` as in the setting egress_allow. */
+/* `allow` as in the setting egress_allow; others that are such lists use it too. */
 must_use int policy_new(const char *const *allow, size_t n, struct policy **out, struct err *e);
 void policy_free(struct policy *p);
 DEFINE_SCOPED(struct policy, policy_free)
-
-/* As above, but nothing is allowed except `registry`, a host:port: for those that install packages.
- * Such a policy also says which names may be asked for, because a name can carry words out. */
-must_use int policy_new_registry(const char *registry, struct policy **out, struct err *e);
-bool policy_may_ask(const struct policy *p, const char *name);
 
 /* NULL: allowed. Else the reason, for people ("private address"). `route` is what the host would do
  * (route_to()). Without a port the answer is whether any port may be reached. */

@@ -22,7 +22,6 @@
 #define INSIDE    "translated address"
 #define OWN       "address of the host itself"
 #define MAIL      "port for sending mail"
-#define OTHER     "not the package registry"
 
 struct row {
     const char *allow; /* with commas */
@@ -345,51 +344,6 @@ static void loopback_is_open_when_the_list_means_it(void **state)
     }
 }
 
-static void an_install_reaches_the_registry_alone(void **state)
-{
-    /* clang-format off */
-    static const struct row rows[] = {
-        { "[2a00::1]:443", "2a00::1", 443, FINE }, { "[2a00::1]:443", "2a00::2", 443, OTHER },
-        { "8.8.8.8:443", "8.8.8.8", 443, FINE }, { "8.8.8.8:443", "8.8.8.8", 80, OTHER },
-        { "8.8.8.8:443", "8.8.4.4", 443, OTHER }, { "8.8.8.8:443", "2a00::1", 443, OTHER },
-        { "8.8.8.8:443", "10.0.0.1", 443, PRIVATE }, { "8.8.8.8:443", "127.0.0.1", 443, LOOPBACK },
-        { "10.0.0.1:4873", "10.0.0.1", 4873, FINE }, { "10.0.0.1:4873", "10.0.0.1", 80, PRIVATE },
-        { "localhost:4873", "127.0.0.1", 4873, FINE }, { "localhost:4873", "::1", 4873, FINE },
-        { "localhost:4873", "127.0.0.1", 4874, LOOPBACK },
-        { "localhost:4873", "127.0.0.2", 4873, LOOPBACK },
-        { "registry.test:443", "8.8.8.8", 443, OTHER }, /* before it was resolved */
-    };
-    /* clang-format on */
-
-    (void)state;
-    for (size_t i = 0; i < n_items(rows); i++) {
-        scoped(policy_free) struct policy *p = NULL;
-        scoped(err_clear) struct err e = { 0 };
-        struct place to;
-        assert_int_equal(policy_new_registry(rows[i].allow, &p, &e), 0);
-        assert_true(place_parse(rows[i].ip, rows[i].port, &to));
-        const char *why = policy_judge(p, &to, ROUTE_OUT, 0);
-        if (rows[i].reason ? !why || strcmp(why, rows[i].reason) != 0 : why != NULL)
-            fail_msg("%s -> %s %d: %s", rows[i].allow, rows[i].ip, rows[i].port, why);
-    }
-}
-
-static void an_install_asks_for_the_registrys_name_alone(void **state)
-{
-    scoped(policy_free) struct policy *p = NULL;
-    scoped(policy_free) struct policy *open = NULL;
-    scoped(err_clear) struct err e = { 0 };
-
-    (void)state;
-    assert_int_equal(policy_new_registry("registry.test:443", &p, &e), 0);
-    assert_true(policy_may_ask(p, "registry.test") && policy_may_ask(p, "Registry.TEST."));
-    assert_false(policy_may_ask(p, "a.registry.test") || policy_may_ask(p, "test"));
-    assert_int_equal(policy_new(NULL, 0, &open, &e), 0);
-    assert_true(policy_may_ask(open, "a.registry.test"));
-    assert_int_equal(policy_new_registry("registry.test", &open, &e), -1);
-    assert_string_equal(e.msg, "registry: \"registry.test\" is no host:port");
-}
-
 static void a_list_that_makes_no_sense_is_refused(void **state)
 {
     static const char *const bad[] = { "",          "a b",      "10.0.0.0/33",        "::/129",
@@ -443,8 +397,6 @@ int main(void)
         cmocka_unit_test(a_name_never_opens_what_is_dangerous),
         cmocka_unit_test(what_names_meant_is_bounded),
         cmocka_unit_test(loopback_is_open_when_the_list_means_it),
-        cmocka_unit_test(an_install_reaches_the_registry_alone),
-        cmocka_unit_test(an_install_asks_for_the_registrys_name_alone),
         cmocka_unit_test(a_list_that_makes_no_sense_is_refused),
         cmocka_unit_test(places_are_printed_as_people_write_them),
     };

@@ -196,7 +196,9 @@ static const struct box_user callbacks = { on_frame, on_line, on_end, NULL };
 
 static int start_install(struct building *b, struct err *e)
 {
-    enum plan_net net = b->engine->with.egress ? PLAN_NET_REGISTRY : PLAN_NET_HOST;
+    enum plan_net net = b->engine->with.registry ? PLAN_NET_REGISTRY : PLAN_NET_HOST;
+    const char *registry =
+        net == PLAN_NET_REGISTRY ? CAGE_REGISTRY_URL : b->engine->settings->registry;
     scoped(plan_free) struct plan *plan = step_plan(b->engine->settings, INSTALL, net);
     scoped(json_decref) json_t *request = json_object();
     struct box_user user = callbacks;
@@ -207,8 +209,13 @@ static int start_install(struct building *b, struct err *e)
         return err_set_errno(e, ERR_IO, errno, "make the folder %s", b->staging);
     plan_arg(plan, PLAN_RUNNER "/install.mjs");
     plan_bind_rw(plan, b->staging, "/out");
-    if (b->engine->settings->registry)
-        plan_env(plan, "IMPRESARIO_REGISTRY", b->engine->settings->registry);
+    if (registry)
+        plan_env(plan, "IMPRESARIO_REGISTRY", registry);
+    if (b->engine->settings->release_age_days > 0) {
+        scoped(mem_free) char *days =
+            mem_format("%lld", (long long)b->engine->settings->release_age_days);
+        plan_env(plan, "IMPRESARIO_RELEASE_AGE_DAYS", days);
+    }
     json_object_set(request, "dependencies", json_object_get(b->prepared, "dependencies"));
     json_object_set(request, "package_json", json_object_get(b->prepared, "package_json"));
     json_object_set(request, "lockfile", json_object_get(b->prepared, "lockfile"));

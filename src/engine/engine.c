@@ -203,12 +203,16 @@ static void *run(void *arg)
     e->agents = agents_new(e);
     if (e->with.egress)
         egress_attach(e->with.egress, e->loop, on_refused, e);
+    if (e->with.registry)
+        registry_attach(e->with.registry, e->loop);
     e->sweeper = sweeper_new(e);
     e->survey = survey_new(e);
     loop_run(e->loop);
     survey_free(e->survey);
     if (e->with.egress) /* it and the spawner outlive the loop */
         egress_attach(e->with.egress, NULL, NULL, NULL);
+    if (e->with.registry)
+        registry_attach(e->with.registry, NULL);
     sweeper_free(e->sweeper);
     agents_free(e->agents); /* before those that it borrows from */
     dispatcher_free(e->dispatcher);

@@ -11,6 +11,7 @@
 #include "egress/egress.h"
 #include "engine/timing.h"
 #include "exec/spawner.h"
+#include "registry/registry.h"
 #include "store/blob.h"
 #include "store/store.h"
 
@@ -24,7 +25,8 @@ struct engine_options {
     struct blobs *blobs;
     const struct sealer *sealer;
     struct spawner *spawner;
-    struct egress *egress;      /* NULL: jobs and installs use the host's network */
+    struct egress *egress;      /* NULL, as the next: jobs and installs use the host's network */
+    struct registry *registry;  /* the package proxy */
     const struct confined *own; /* what stands around this process; outlives the engine */
     const char *public_url;     /* where jobs reach this server */
 };

@@ -80,7 +80,8 @@ struct survey *survey_new(struct engine *e)
         .caged = e->with.egress != NULL,
         .own = { [CONFINE_SERVER] = e->with.own,
                  [CONFINE_SPAWNER] = spawner_walls(e->with.spawner),
-                 [CONFINE_EGRESS] = e->with.egress ? egress_walls(e->with.egress) : NULL },
+                 [CONFINE_EGRESS] = e->with.egress ? egress_walls(e->with.egress) : NULL,
+                 [CONFINE_REGISTRY] = e->with.registry ? registry_walls(e->with.registry) : NULL },
     };
     struct survey *s = mem_new(sizeof *s);
 

@@ -123,7 +123,7 @@ static void add_system(struct writer *w, const struct plan_limits *l)
     } else {
         add_text_file(w, hosts_text, "/etc/hosts");
     }
-    if (plan_is_caged(l)) {
+    if (l->net == PLAN_NET_CAGE) {
         add_text_file(w, resolv_text, "/etc/resolv.conf");
         add_all(args, "--ro-bind-try", "/etc/services", "/etc/services");
     }

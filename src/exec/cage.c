@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How a cage works. The namespace has no interface that leads out, and a route that makes every
+ * How a cage for the world works. The namespace has no interface that leads out, and a route that makes every
  * address in the world local to it ("AnyIP"): a connection to anywhere arrives on its loopback.
  * There netfilter redirects it to one of our listeners, which remembers where it was meant to go.
  * Whatever program it comes from, no proxy has to be configured, and there is nothing else to try:
@@ -253,42 +253,70 @@ static int open_sockets(int fds[CAGE_FDS])
     return fds[CAGE_TCP6] < 0 ? CAGE_TCP6 : CAGE_FDS;
 }
 
-static int hand_over(const struct cage_gate *gate, const struct cage_box *box)
+static int hand_over(const struct cage_gate *gate, const struct cage_box *box, const int *fds,
+                     size_t n)
 {
     scoped(mem_free) char *text =
-        mem_format("{\"id\":%lld,\"name\":\"%s\",\"registry\":%s}", (long long)box->id, box->name,
-                   box->registry ? "true" : "false");
-    int fds[CAGE_FDS];
-    int n = open_sockets(fds);
+        mem_format("{\"id\":%lld,\"name\":\"%s\"}", (long long)box->id, box->name);
 
     /* They are close-on-exec, and the process goes on to exec or to die. */
-    return n < 0 ? -1 : wire_send(gate->fd, text, strlen(text), fds, (size_t)n, true);
+    return wire_send(gate->fd, text, strlen(text), fds, n, true);
 }
 
-int cage_enter(const struct cage_gate *gate, const struct cage_box *box, int words)
-{
-    bool loopback = box->registry ? gate->registry_loopback : gate->loopback;
-    scoped(mem_free) char *ports = mem_format("%d 65535", CAGE_OWN_PORTS);
+/* ---- the two kinds ---- */
 
-    if (gate->fd < 0) {
-        (void)dprintf(words, "the process that makes connections is down");
-        errno = ENOTCONN;
-        return -1;
-    }
-    /* We stay an ordinary process: there is nothing to hide, we hold what the box is to get. */
-    if (rights_enter(CLONE_NEWNET) < 0 || hand_down_right() < 0 || raise_interface("lo") < 0 ||
-        make_all_local(AF_INET) < 0)
+static int enter_world(const struct cage_gate *gate, const struct cage_box *box, int words)
+{
+    scoped(mem_free) char *ports = mem_format("%d 65535", CAGE_OWN_PORTS);
+    int fds[CAGE_FDS];
+
+    if (hand_down_right() < 0 || raise_interface("lo") < 0 || make_all_local(AF_INET) < 0)
         return -1;
     /* Without IPv6 in the kernel there is nothing to guard. */
     if (make_all_local(AF_INET6) < 0 && errno != EAFNOSUPPORT && errno != EOPNOTSUPP)
         return -1;
     look_connected();
-    if (loopback && write_file("/proc/sys/net/ipv4/ip_local_port_range", ports) < 0) {
+    if (gate->loopback && write_file("/proc/sys/net/ipv4/ip_local_port_range", ports) < 0) {
         (void)dprintf(words, "/proc/sys/net is read-only");
         return -1;
     }
     /* Nothing runs in here yet, so nothing can connect before the rules stand. */
-    if (load_rules(loopback, words) < 0 || hand_over(gate, box) < 0)
+    if (load_rules(gate->loopback, words) < 0)
         return -1;
-    return rights_keep(0);
+    int n = open_sockets(fds);
+    return n < 0 ? -1 : hand_over(gate, box, fds, (size_t)n);
+}
+
+/* No route but that to its own loopback, so no rules are needed either. */
+static int enter_registry(const struct cage_gate *gate, const struct cage_box *box)
+{
+    const struct sockaddr_in at = { .sin_family = AF_INET,
+                                    .sin_port = htons(CAGE_REGISTRY_PORT),
+                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fds[CAGE_REGISTRY_FDS];
+
+    if (raise_interface("lo") < 0)
+        return -1;
+    fds[CAGE_REGISTRY_LIFE] = pidfd_open(getpid(), 0);
+    fds[CAGE_REGISTRY_TCP] = bound_socket(SOCK_STREAM, (const struct sockaddr *)&at, sizeof at);
+    if (fds[CAGE_REGISTRY_LIFE] < 0 || fds[CAGE_REGISTRY_TCP] < 0)
+        return -1;
+    return hand_over(gate, box, fds, CAGE_REGISTRY_FDS);
+}
+
+int cage_enter(const struct cage_gate gates[CAGE_KINDS], const struct cage_box *box, int words)
+{
+    const struct cage_gate *gate = &gates[box->kind];
+
+    if (gate->fd < 0) {
+        (void)dprintf(words, box->kind == CAGE_WORLD ? "the process that makes connections is down"
+                                                     : "the process that fetches packages is down");
+        errno = ENOTCONN;
+        return -1;
+    }
+    /* We stay an ordinary process: there is nothing to hide, we hold what the box is to get. */
+    if (rights_enter(CLONE_NEWNET) < 0)
+        return -1;
+    int r = box->kind == CAGE_WORLD ? enter_world(gate, box, words) : enter_registry(gate, box);
+    return r < 0 ? -1 : rights_keep(0);
 }

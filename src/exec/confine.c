@@ -31,6 +31,7 @@ const char *const confine_names[CONFINE_PROCESSES][CONFINE_WALLS] = {
     [CONFINE_SERVER] = { "server-files", NULL, "server-system-calls" },
     [CONFINE_SPAWNER] = { "spawner-files", "spawner-network", "spawner-system-calls" },
     [CONFINE_EGRESS] = { "egress-files", NULL, "egress-system-calls" },
+    [CONFINE_REGISTRY] = { "registry-files", NULL, "registry-system-calls" },
 };
 
 static const char *const wall_keys[CONFINE_WALLS] = { "files", "network", "system-calls" };
@@ -126,6 +127,8 @@ static int restrict_files(const struct confine_options *o, struct err *e)
         allow(&l, LANDLOCK_READ, "/etc");
     else
         allow_all(&l, LANDLOCK_READ, etc_files, n_items(etc_files));
+    if (o->who == CONFINE_REGISTRY)
+        allow(&l, LANDLOCK_KEEP, o->data_dir);
     if (o->who == CONFINE_SERVER) {
         allow(&l, LANDLOCK_KEEP, o->data_dir);
         allow(&l, LANDLOCK_READ, o->runner_dir);
@@ -249,6 +252,7 @@ void confine(const struct confine_options *o, struct confined *out)
         [CONFINE_SERVER] = { .own = true, .listens = true },
         [CONFINE_SPAWNER] = { .builder = true },
         [CONFINE_EGRESS] = { .own = true, .connects = true },
+        [CONFINE_REGISTRY] = { .own = true, .connects = true },
     };
     struct syscalls_of who = calls[o->who];
     scoped(err_clear) struct err e = { 0 };

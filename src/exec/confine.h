@@ -13,7 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum confine_who { CONFINE_SERVER, CONFINE_SPAWNER, CONFINE_EGRESS, CONFINE_PROCESSES };
+enum confine_who {
+    CONFINE_SERVER,
+    CONFINE_SPAWNER,
+    CONFINE_EGRESS,
+    CONFINE_REGISTRY,
+    CONFINE_PROCESSES
+};
 
 enum confine_wall {
     CONFINE_FILES,   /* by Landlock; the spawner's by a mount namespace */
@@ -37,7 +43,8 @@ void confined_from_json(const json_t *value, struct confined *out);
 
 struct confine_options {
     enum confine_who who;
-    const char *data_dir;   /* the server's to keep; of the spawner's, what is told below */
+    const char *
+        data_dir; /* the server's and the registry's to keep; of the spawner's, what is told below */
     const char *runner_dir; /* to be read; NULL: none */
 
     /* of the server */
@@ -56,7 +63,7 @@ struct confine_options {
 /* Never fails: a wall that cannot be had on this machine says why. The caller has one thread. */
 void confine(const struct confine_options *o, struct confined *out);
 
-/* For the process that starts the spawner or egress, and does nothing else. */
+/* For the process that starts one of the others, and does nothing else. */
 void confine_starter(void);
 
 #endif

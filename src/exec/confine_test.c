@@ -40,6 +40,9 @@ static const struct {
     { CONFINE_EGRESS, CONFINE_CALLS, "mount" },
     { CONFINE_EGRESS, CONFINE_CALLS, "a listener" },
     { CONFINE_EGRESS, CONFINE_CALLS, "local sockets" },
+    { CONFINE_REGISTRY, CONFINE_FILES, "a folder in /tmp" },
+    { CONFINE_REGISTRY, CONFINE_CALLS, "execve" },
+    { CONFINE_REGISTRY, CONFINE_CALLS, "a listener" },
 };
 
 static void attempt(enum confine_who who, unsigned without, struct buf *out)

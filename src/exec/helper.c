@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -64,7 +65,7 @@ static int spawn(char *const argv[], char *const envp[], const int *fds, size_t 
 static int spawn_with(char *const argv[], char *const envp[], const int *fds, size_t n_fds,
                       pid_t *out)
 {
-    int high[HELPER_FDS] = { -1, -1 }, failed = 0;
+    int high[HELPER_FDS] = { -1, -1, -1 }, failed = 0;
     size_t n = 0;
 
     /* A descriptor that already has the right number would stay close-on-exec. */
@@ -101,6 +102,15 @@ void helper_settle(size_t n_fds)
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
     }
+}
+
+int helper_become(uid_t uid)
+{
+    if (geteuid() != 0)
+        return 0;
+    return setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0
+               ? -1
+               : 0;
 }
 
 /* ---- the starter ---- */

@@ -16,7 +16,7 @@
 
 #define HELPER_STARTER "impresario-start"
 
-enum { HELPER_FD = 3, HELPER_FDS = 2 };
+enum { HELPER_FD = 3, HELPER_FDS = 3 };
 
 struct helper;
 
@@ -42,6 +42,9 @@ DEFINE_SCOPED(struct helper, helper_free)
 /* What each of them does first: signals for the group mean nothing to it, there are no descriptors
  * but its own, and as many as the system allows may come. */
 void helper_settle(size_t n_fds);
+
+/* Becomes that user, where it is root, with no group but its own. 0, or -1 with errno. */
+must_use int helper_become(uid_t uid);
 
 /* The life of a starter; the command line to keep follows its own name. */
 int helper_starter(char **argv);

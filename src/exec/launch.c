@@ -42,7 +42,7 @@ int launcher_init(struct launcher *l, const struct view_options *view, struct er
 {
     struct stat st;
 
-    *l = (struct launcher){ .view = *view, .gate = { .fd = -1 } };
+    *l = (struct launcher){ .view = *view, .gates = { { .fd = -1 }, { .fd = -1 } } };
     if (syscalls_filter(&(struct syscalls_of){ 0 }, &l->filter, e) < 0 ||
         syscalls_filter(&(struct syscalls_of){ .browser = true }, &l->browser_filter, e) < 0)
         return -1;
@@ -57,7 +57,8 @@ void launcher_done(struct launcher *l)
     buf_done(&l->filter);
     buf_done(&l->browser_filter);
     buf_done(&l->box);
-    fd_close(l->gate.fd);
+    for (int kind = 0; kind < CAGE_KINDS; kind++)
+        fd_close(l->gates[kind].fd);
 }
 
 /* Bytes to be read from a descriptor. */
@@ -140,9 +141,10 @@ static _Noreturn void fail(const struct birth *b, enum box_step step)
 static void enter_network(const struct birth *b)
 {
     const struct plan_limits *l = &b->plan->limits;
-    const struct cage_box box = { b->id, b->plan->name, l->net == PLAN_NET_REGISTRY };
+    const struct cage_box box = { b->id, b->plan->name,
+                                  l->net == PLAN_NET_REGISTRY ? CAGE_REGISTRY : CAGE_WORLD };
 
-    if (plan_is_caged(l) && cage_enter(&b->l->gate, &box, b->stderr_) < 0)
+    if (plan_is_caged(l) && cage_enter(b->l->gates, &box, b->stderr_) < 0)
         fail(b, BOX_STEP_NETWORK);
 }
 

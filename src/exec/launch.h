@@ -18,7 +18,7 @@ struct launcher {
     struct view_options view;
     struct buf filter, browser_filter; /* programs for the kernel */
     struct buf box;                    /* bytes of the first process's program */
-    struct cage_gate gate;
+    struct cage_gate gates[CAGE_KINDS];
     uint64_t host_userns;
     bool limits_memory; /* by control group, so that processes need no limit each */
 };

@@ -5,6 +5,7 @@
  */
 #include "exec/own_walls.h"
 
+#include "exec/helper.h"
 #include "exec/spawner.h"
 #include "exec/syscalls.h"
 
@@ -12,7 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -36,8 +37,8 @@ enum { ARG_WHO = 1, ARG_DATA, ARG_WITHOUT, ARGS };
 
 struct attempts {
     enum confine_who who;
-    const char *data_dir;
-    int listener; /* outside of the walls */
+    const char *data_dir, *folder; /* of the one that keeps packages: its own */
+    int listener;                  /* outside of the walls */
     struct sockaddr_in at;
     int held[CONFINE_WALLS];
 };
@@ -119,6 +120,8 @@ static void try_files(struct attempts *a)
         judge(a, CONFINE_FILES, folder, can_make(places[i], S_IFDIR));
     }
     judge(a, CONFINE_FILES, "a link in the data directory", can_make(a->data_dir, S_IFLNK));
+    if (a->who == CONFINE_REGISTRY)
+        judge(a, CONFINE_FILES, "a link in its folder", can_make(a->folder, S_IFLNK));
 }
 
 /* What its work needs must go on to work: a wall that stops everything is none. */
@@ -132,7 +135,12 @@ static void try_work(const struct attempts *a)
         printf("stopped its work: a new folder in layers\n");
     if (a->who != CONFINE_SPAWNER && !can_read("/etc/nsswitch.conf") && errno != ENOENT)
         printf("stopped its work: how names are looked up\n");
-    if (a->who == CONFINE_EGRESS && socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0)
+    if (a->who == CONFINE_REGISTRY && !can_make(a->folder, S_IFREG))
+        printf("stopped its work: a new file in its folder\n");
+    if (a->who == CONFINE_REGISTRY && !can_list("/etc/ssl/certs") && errno != ENOENT)
+        printf("stopped its work: certificates\n");
+    if ((a->who == CONFINE_EGRESS || a->who == CONFINE_REGISTRY) &&
+        socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0)
         printf("stopped its work: a socket\n");
 }
 
@@ -299,14 +307,22 @@ static void open_outside(struct attempts *a)
     }
 }
 
-/* As the process does in egress_main.c, before it confines itself. */
-static bool become(enum confine_who who)
+/* Egress and the one that keeps packages are other users. The latter gets its folder open: the way
+ * to it is closed to its user. */
+static bool become(struct attempts *a, char folder[PATH_MAX])
 {
-    const uid_t uid = SPAWNER_SANDBOX_UID + SPAWNER_SANDBOX_UIDS;
+    uid_t uid = SPAWNER_SANDBOX_UID + SPAWNER_SANDBOX_UIDS + (a->who == CONFINE_REGISTRY);
 
-    return who != CONFINE_EGRESS || geteuid() != 0 ||
-           (setgroups(0, NULL) == 0 && setresgid(uid, uid, uid) == 0 &&
-            setresuid(uid, uid, uid) == 0);
+    if (a->who == CONFINE_REGISTRY) {
+        scoped(mem_free) char *path = mem_format("%s/registry", a->data_dir);
+        (void)mkdir(path, 0700);
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || (geteuid() == 0 && fchown(fd, uid, uid) < 0))
+            return false;
+        (void)snprintf(folder, PATH_MAX, "/proc/self/fd/%d", fd);
+        a->folder = folder;
+    }
+    return a->who < CONFINE_EGRESS || helper_become(uid) == 0;
 }
 
 bool own_walls_wanted(int argc, char **argv)
@@ -320,13 +336,14 @@ int own_walls_main(int argc, char **argv)
     static const char *const folders[] = { "layers", "staging", NULL };
     int first = argc > 0 && strcmp(argv[0], NAME) == 0 ? 0 : 1;
     struct confined walls;
+    char path[PATH_MAX];
 
     if (argc - first != ARGS)
         return EXIT_FAILURE;
     argv += first;
     struct attempts a = { .who = (enum confine_who)strtol(argv[ARG_WHO], NULL, 10),
                           .data_dir = argv[ARG_DATA] };
-    const struct confine_options options = {
+    struct confine_options options = {
         .who = a.who,
         .data_dir = a.data_dir,
         .program = "/proc/self/exe",
@@ -336,8 +353,10 @@ int own_walls_main(int argc, char **argv)
     if (a.who >= CONFINE_PROCESSES)
         return EXIT_FAILURE;
     open_outside(&a);
-    if (!become(a.who))
+    if (!become(&a, path))
         return EXIT_FAILURE;
+    if (a.folder)
+        options.data_dir = a.folder;
     confine(&options, &walls);
     for (int i = 0; i < CONFINE_WALLS; i++) {
         if (confine_names[a.who][i] && walls.why[i])

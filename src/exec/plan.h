@@ -38,7 +38,7 @@ enum plan_net {
     PLAN_NET_NONE,     /* a loopback of its own */
     PLAN_NET_HOST,     /* the host's network, as it is */
     PLAN_NET_CAGE,     /* only what the egress process allows */
-    PLAN_NET_REGISTRY, /* of that, only the package registry */
+    PLAN_NET_REGISTRY, /* only the package proxy */
 };
 
 struct plan_limits {

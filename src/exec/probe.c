@@ -633,7 +633,7 @@ static void look_at_network(struct probe *r, bool caged)
                  mem_text("apt-get install nftables, or choose to go without: --job-network host"));
     else
         add_wall(r, "network", PROBE_OK,
-                 mem_text("jobs reach what egress allows, installs the package registry"), NULL);
+                 mem_text("jobs reach what egress allows, installs the package proxy"), NULL);
 }
 
 struct probing *probe_start(struct spawner *s, struct loop *loop, const struct probe_options *o,

@@ -497,12 +497,11 @@ static void read_gate(struct spawn *s, const json_t *ask, struct wire_message *m
 {
     if (m->n_fds != 1)
         return;
-    fd_close(s->launcher.gate.fd);
-    s->launcher.gate = (struct cage_gate){
-        .fd = take_fd(&m->fds[0]),
-        .loopback = json_bool(ask, "loopback", false),
-        .registry_loopback = json_bool(ask, "registry_loopback", false),
-    };
+    struct cage_gate *gate =
+        &s->launcher.gates[json_bool(ask, "registry", false) ? CAGE_REGISTRY : CAGE_WORLD];
+    fd_close(gate->fd);
+    *gate = (struct cage_gate){ .fd = take_fd(&m->fds[0]),
+                                .loopback = json_bool(ask, "loopback", false) };
 }
 
 static void read_ask(struct spawn *s, struct wire_message *m)

@@ -47,7 +47,7 @@ struct spawner {
     bool ready;
     struct spawner_limits limits;
     struct confined walls;
-    struct cage_gate gate;
+    struct cage_gate gates[CAGE_KINDS];
 
     char *refusal; /* of all children; NULL: none */
 
@@ -72,13 +72,15 @@ static int ask(struct spawner *s, json_t *message, const int *fds, size_t n_fds)
     return wire_send(s->fd, text, strlen(text), fds, n_fds, true);
 }
 
-static void send_gate(struct spawner *s)
+static void send_gate(struct spawner *s, enum cage_kind kind)
 {
-    if (s->gate.fd >= 0 && s->fd >= 0)
+    const struct cage_gate *gate = &s->gates[kind];
+
+    if (gate->fd >= 0 && s->fd >= 0)
         (void)ask(s,
-                  json_pack("{s:s,s:b,s:b}", "t", "gate", "loopback", (int)s->gate.loopback,
-                            "registry_loopback", (int)s->gate.registry_loopback),
-                  &s->gate.fd, 1); /* refused when it has ended: the next one is told */
+                  json_pack("{s:s,s:b,s:b}", "t", "gate", "registry", kind == CAGE_REGISTRY,
+                            "loopback", (int)gate->loopback),
+                  &gate->fd, 1); /* refused when it has ended: the next one is told */
 }
 
 static int start_process(struct spawner *s, struct err *e)
@@ -93,7 +95,8 @@ static int start_process(struct spawner *s, struct err *e)
         return -1;
     s->fd = take_fd(&ours);
     s->ready = false;
-    send_gate(s);
+    for (int kind = 0; kind < CAGE_KINDS; kind++)
+        send_gate(s, kind);
     return 0;
 }
 
@@ -149,7 +152,9 @@ int spawner_start(const struct spawner_options *o, struct spawner **out, struct 
         return -1;
 
     scoped(spawner_free) struct spawner *s = mem_new(sizeof *s);
-    *s = (struct spawner){ .fd = -1, .gate = { .fd = -1 }, .restart_ms = RESTART_FIRST_MS };
+    *s = (struct spawner){ .fd = -1,
+                           .gates = { { .fd = -1 }, { .fd = -1 } },
+                           .restart_ms = RESTART_FIRST_MS };
     if (prepare_process(s, o, program, e) < 0 || start_process(s, e) < 0)
         return -1;
     *out = take(s);
@@ -161,11 +166,11 @@ pid_t spawner_pid(const struct spawner *s)
     return helper_pid(s->process);
 }
 
-void spawner_set_gate(struct spawner *s, int fd, bool loopback, bool registry_loopback)
+void spawner_set_gate(struct spawner *s, enum cage_kind kind, struct cage_gate gate)
 {
-    fd_close(s->gate.fd);
-    s->gate = (struct cage_gate){ fd, loopback, registry_loopback };
-    send_gate(s);
+    fd_close(s->gates[kind].fd);
+    s->gates[kind] = gate;
+    send_gate(s, kind);
 }
 
 void spawner_refuse(struct spawner *s, const char *why)
@@ -372,7 +377,8 @@ void spawner_free(struct spawner *s)
     timer_free(s->restart);
     timer_free(s->lost);
     fd_close(s->fd);
-    fd_close(s->gate.fd);
+    for (int kind = 0; kind < CAGE_KINDS; kind++)
+        fd_close(s->gates[kind].fd);
     helper_free(s->process);
     confined_done(&s->walls);
     mem_free(s->refusal);

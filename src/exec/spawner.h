@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/loop.h"
+#include "exec/cage.h"
 #include "exec/confine.h"
 #include "exec/plan.h"
 
@@ -65,11 +66,9 @@ DEFINE_SCOPED(struct spawner, spawner_free)
 
 pid_t spawner_pid(const struct spawner *s);
 
-/* Who makes the connections of boxes with PLAN_NET_CAGE and PLAN_NET_REGISTRY: `fd`, which is taken,
- * leads to it, and `loopback` and `registry_loopback` tell whether it may be asked for the host's,
- * by the one and by the other (see exec/cage.h). Without this such boxes
- * cannot be built. Boxes that exist stay with what they have. */
-void spawner_set_gate(struct spawner *s, int fd, bool loopback, bool registry_loopback);
+/* Who answers the cages of one kind: `gate.fd`, which is taken, leads to it. Without this boxes with
+ * such a cage cannot be built. Boxes that exist stay with what they have. */
+void spawner_set_gate(struct spawner *s, enum cage_kind kind, struct cage_gate gate);
 
 /* From now on no box is built, and each child ends at once, with the step "walls" and `why`. */
 void spawner_refuse(struct spawner *s, const char *why);

@@ -3,7 +3,8 @@
  * Between the two halves of the spawner: the server's (spawner.c) and the process (spawn_main.c).
  *
  * Messages are JSON objects. To the process, with "t" one of: "start" (id, plan; the descriptors
- * travel with it), "kill" (id), "terminate" (id), "gate" (loopback, registry_loopback; the descriptor of a cage_gate). From it: "ready" (missing: {memory, pids, cpu},
+ * travel with it), "kill" (id), "terminate" (id), "gate"
+ * (registry: which of the two, loopback; the descriptor of a cage_gate). From it: "ready" (missing: {memory, pids, cpu},
  * each null or the reason; walls: as confined_to_json() has them), then "exit" (id and the fields of struct child_exit).
  */
 #ifndef EXEC_SPAWNER_PRIVATE_H

@@ -182,6 +182,46 @@ static void accept_some(struct http *h)
     }
 }
 
+/* Gives away those that wait. With the lock held. */
+static size_t give_adopted(struct http *h, int fds[HTTP_ADOPTED])
+{
+    size_t n = h->n_adopted;
+
+    memcpy(fds, h->adopted, n * sizeof *fds);
+    h->n_adopted = 0;
+    return n;
+}
+
+static void take_adopted(struct http *h)
+{
+    int fds[HTTP_ADOPTED];
+
+    pthread_mutex_lock(&h->lock);
+    size_t n = give_adopted(h, fds);
+    pthread_mutex_unlock(&h->lock);
+    for (size_t i = 0; i < n; i++) {
+        struct sockaddr_storage address;
+        socklen_t length = sizeof address;
+        if (may_accept(h) && getpeername(fds[i], (void *)&address, &length) == 0)
+            (void)MHD_add_connection(h->daemon, fds[i], (void *)&address, length);
+        else
+            fd_close(fds[i]);
+    }
+}
+
+void http_adopt(struct http *h, int fd)
+{
+    pthread_mutex_lock(&h->lock);
+    bool room = h->n_adopted < HTTP_ADOPTED && !h->shut;
+    if (room)
+        h->adopted[h->n_adopted++] = fd;
+    pthread_mutex_unlock(&h->lock);
+    if (room)
+        http_wake(h);
+    else
+        fd_close(fd);
+}
+
 /* What was answered on other threads goes on. False: the end has come. */
 static bool resume_answered(struct http *h)
 {
@@ -218,6 +258,7 @@ static void *event_main(void *arg)
 
     while (resume_answered(h)) {
         eventfd_t woken;
+        take_adopted(h);
         (void)MHD_run(h->daemon);
         struct pollfd fds[] = { { epoll, POLLIN, 0 },
                                 { h->wake, POLLIN, 0 },
@@ -302,6 +343,8 @@ static struct http *http_new(const struct http_options *o, const struct http_ser
 
 static void http_free(struct http *h)
 {
+    for (size_t i = 0; i < h->n_adopted; i++)
+        fd_close(h->adopted[i]);
     keeper_stop(h->keeper);
     fd_close(h->listener);
     fd_close(h->wake);
@@ -349,9 +392,10 @@ int http_start(const struct http_options *options, const struct http_service *se
     struct http *h = http_new(options, service);
     msec_t nearest = h->head_ms < h->grace_ms ? h->head_ms : h->grace_ms;
 
-    h->listener = listen_on(options->address, options->port, e);
-    if (h->listener < 0 || keeper_start(h->clock, nearest, &h->keeper, e) < 0 ||
-        start_events(h, e) < 0) {
+    if (options->address)
+        h->listener = listen_on(options->address, options->port, e);
+    if ((options->address && h->listener < 0) ||
+        keeper_start(h->clock, nearest, &h->keeper, e) < 0 || start_events(h, e) < 0) {
         http_free(h);
         return -1;
     }

@@ -40,7 +40,8 @@ enum {
 };
 
 struct http_options {
-    const char *address;      /* "127.0.0.1", "::1", "0.0.0.0", "::" (both families), "localhost" */
+    const char *address;      /* "127.0.0.1", "::1", "0.0.0.0", "::" (both families), "localhost";
+                                 NULL: nothing is listened to, connections come by http_adopt() */
     uint16_t port;            /* 0: the kernel chooses; http_port() tells */
     unsigned max_connections; /* 0: 1000; further ones wait in the kernel's queue */
     unsigned idle_seconds;    /* of silence, wherever it falls; 0: LIMIT_IDLE_SECONDS; announced */
@@ -83,6 +84,10 @@ struct http_service {
 must_use int http_start(const struct http_options *options, const struct http_service *service,
                         struct http **out, struct err *e);
 uint16_t http_port(const struct http *h);
+
+/* Takes a connection that was accepted elsewhere, non-blocking; with too many of them it is closed.
+ * Any thread. */
+void http_adopt(struct http *h, int fd);
 
 /* Takes no new connections, closes kept ones with their next answer, and returns when every request
  * under way has been answered, or after drain_seconds. From then on the service is no longer
@@ -142,5 +147,12 @@ struct http_source {
 /* As http_reply(), with a body that comes in pieces. */
 void http_reply_from(struct http_req *r, int status, const struct http_header *headers,
                      const struct http_source *source);
+/* The same with a part of a file as the body. `fd` is taken; what is read from it must not change. */
+struct http_file {
+    int fd;
+    uint64_t from, n;
+};
+void http_reply_file(struct http_req *r, int status, const struct http_header *headers,
+                     const struct http_file *body);
 
 #endif

@@ -13,6 +13,8 @@
 #include <netinet/in.h>
 #include <pthread.h>
 
+enum { HTTP_ADOPTED = 256 }; /* connections that the event thread has not seen yet */
+
 struct http {
     struct MHD_Daemon *daemon;
     struct http_service service;
@@ -32,6 +34,8 @@ struct http {
     pthread_cond_t quieter;    /* the last answer was sent, or the service has returned */
     struct http_req *parked;   /* those that wait for http_reply() */
     struct http_req *answered; /* those that had it since, for the event thread to go on with */
+    int adopted[HTTP_ADOPTED];
+    size_t n_adopted;
     uint64_t connections, under_way, requests, starved;
     bool shut;       /* nothing is accepted any more */
     bool stopping;   /* the event thread ends */
@@ -72,7 +76,8 @@ struct http_req {
     int status;
     struct MHD_Response *response; /* NULL: the library had no memory for it */
     struct buf head;               /* header lines, only then */
-    struct buf answer;             /* the body; `response` has a view of it */
+    struct buf answer;             /* the body; `response` has a view of it, or one of its own */
+    uint64_t n_answer;             /* bytes of the body, wherever it is */
     bool parked;
     struct http_req *prev, *next; /* in http.parked; `next` alone in http.answered */
 };

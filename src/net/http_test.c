@@ -144,6 +144,50 @@ static void head_tells_the_length_and_sends_nothing(void **state)
     world_stop(&w);
 }
 
+static void a_part_of_a_file_is_an_answer(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int fd = peer_connect(&w);
+    assert_true(peer_send(fd, "GET /file HTTP/1.1\r\nhost: a\r\n\r\n"));
+    expect_answer(fd, " 200 ", "\r\n\r\n23456789");
+    assert_true(peer_send(fd, "HEAD /file HTTP/1.1\r\nhost: a\r\n\r\n"));
+    scoped(mem_free) char *answer = peer_answer(fd, true);
+    assert_non_null(strcasestr(answer, "content-length: 8\r\n"));
+    the_connection_works(fd);
+    world_stop(&w);
+}
+
+/* Another listener's, and one more than there may be. */
+static void a_connection_that_was_accepted_elsewhere_is_served(void **state)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    scoped(fd_close) int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t n = sizeof at;
+    int fds[2];
+    struct world w;
+
+    (void)state;
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, n), 0);
+    assert_int_equal(listen(listener, 2), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &n), 0);
+    world_start(&w, (struct http_options){ .max_connections = 1 });
+    for (size_t i = 0; i < n_items(fds); i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(fds[i], (struct sockaddr *)&at, n), 0);
+        http_adopt(w.http, accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        if (i == 0)
+            the_connection_works(fds[i]);
+        else
+            assert_true(peer_closed(fds[i]));
+    }
+    fd_close(fds[0]);
+    fd_close(fds[1]);
+    world_stop(&w);
+}
+
 static void http_1_0_is_answered_and_closed(void **state)
 {
     struct world w;
@@ -653,6 +697,8 @@ int main(void)
         cmocka_unit_test(a_target_arrives_as_it_was_sent),
         cmocka_unit_test(pipelined_requests_are_answered_in_order),
         cmocka_unit_test(head_tells_the_length_and_sends_nothing),
+        cmocka_unit_test(a_part_of_a_file_is_an_answer),
+        cmocka_unit_test(a_connection_that_was_accepted_elsewhere_is_served),
         cmocka_unit_test(http_1_0_is_answered_and_closed),
         cmocka_unit_test(bodies_may_be_chunked),
         cmocka_unit_test(an_answer_may_come_in_pieces),

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -114,6 +115,16 @@ static void answer_in_pieces(struct world *w, struct http_req *r, bool breaks)
     http_reply_from(r, 200, plain, &source);
 }
 
+/* "0123456789", without its first two. */
+static void answer_with_file(struct http_req *r)
+{
+    int fd = memfd_create("answer", MFD_CLOEXEC);
+
+    if (fd < 0 || write(fd, "0123456789", 10) != 10)
+        abort();
+    http_reply_file(r, 200, plain, &(struct http_file){ fd, 2, 8 });
+}
+
 static void complete(void *ctx, struct http_req *r)
 {
     struct world *w = ctx;
@@ -137,6 +148,10 @@ static void complete(void *ctx, struct http_req *r)
     }
     if (asks(r, "/pieces") || asks(r, "/broken")) {
         answer_in_pieces(w, r, asks(r, "/broken"));
+        return;
+    }
+    if (asks(r, "/file")) {
+        answer_with_file(r);
         return;
     }
     if (asks(r, "/echo") || asks(r, "/small"))

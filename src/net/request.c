@@ -133,6 +133,7 @@ static void reply(struct http_req *r, int status, const struct http_header *head
     if (!response && !body) {
         status = MHD_HTTP_SERVICE_UNAVAILABLE;
         headers = later;
+        r->n_answer = 0;
     }
     r->response = response;
     r->status = status;
@@ -158,6 +159,7 @@ void http_reply(struct http_req *r, int status, const struct http_header *header
 
     if (body)
         *body = (struct buf){ 0 };
+    r->n_answer = answer.n; /* nobody looks before it is answered */
     reply(r, status, headers, &answer,
           MHD_create_response_from_buffer(answer.n, answer.data, MHD_RESPMEM_PERSISTENT));
 }
@@ -233,6 +235,18 @@ void http_reply_from(struct http_req *r, int status, const struct http_header *h
     reply(r, status, headers, NULL, response);
 }
 
+void http_reply_file(struct http_req *r, int status, const struct http_header *headers,
+                     const struct http_file *body)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_fd_at_offset64(body->n, body->fd, body->from);
+
+    if (!response)
+        fd_close(body->fd);
+    r->n_answer = body->n;
+    reply(r, status, headers, NULL, response);
+}
+
 static bool answered(struct http_req *r)
 {
     pthread_mutex_lock(&r->http->lock);
@@ -289,8 +303,9 @@ static enum MHD_Result cut_short(struct http_req *r)
     struct tm utc;
 
     (void)strftime(date, sizeof date, "%a, %d %b %Y %T GMT", gmtime_r(&t, &utc));
-    buf_format(&out, "HTTP/1.1 %d %s\r\ndate: %s\r\nconnection: close\r\ncontent-length: %zu\r\n",
-               r->status, MHD_get_reason_phrase_for((unsigned)r->status), date, r->answer.n);
+    buf_format(&out, "HTTP/1.1 %d %s\r\ndate: %s\r\nconnection: close\r\ncontent-length: %llu\r\n",
+               r->status, MHD_get_reason_phrase_for((unsigned)r->status), date,
+               (unsigned long long)r->n_answer);
     if (r->response)
         (void)MHD_get_response_headers(r->response, write_header, &out);
     else
@@ -309,7 +324,7 @@ static enum MHD_Result queue(struct http_req *r)
 
     if (!r->response)
         return cut_short(r);
-    kept_due(&r->conn->kept, http_now(h) + h->grace_ms + (msec_t)(r->answer.n * 1000 / h->min_rate),
+    kept_due(&r->conn->kept, http_now(h) + h->grace_ms + (msec_t)(r->n_answer * 1000 / h->min_rate),
              false);
     return MHD_queue_response(r->mhd, (unsigned)r->status, r->response);
 }

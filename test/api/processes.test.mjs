@@ -52,6 +52,7 @@ test("the server and each of its helpers are confined, and readyz says so", asyn
         ["server", server.pid],
         ["spawner", await helper("impresario-spawn")],
         ["egress", await helper("impresario-egress")],
+        ["registry", await helper("impresario-registry")],
     ]) {
         assertConfined(pid);
         assert.equal(layers[`${name}-system-calls`], true, name);
@@ -66,6 +67,7 @@ test("a helper that dies comes back though the server runs no program, and jobs 
     for (const [name, event] of [
         ["impresario-spawn", "spawner.restarted"],
         ["impresario-egress", "egress.restarted"],
+        ["impresario-registry", "registry.restarted"],
     ]) {
         const old = await helper(name);
         process.kill(old, "SIGKILL");

@@ -137,8 +137,9 @@ export default async function everywhere({ reached }) {
         await ended(t, await start(t, { descriptions: ["Look around"], initial_url }));
     note("the first page of a build", 3, []);
 
-    // A registry that sends npm elsewhere, and packages that come from elsewhere.
-    const tarballs = ["http://169.254.169.254/a.tgz", "http://127.0.0.1/a.tgz", "http://10.9.0.2/a.tgz", own[0], "http://meta.test/a.tgz", "http://rebind-local.test/a.tgz", `http://${ALLOWED}/a.tgz`];
+    // A registry whose packages lie where nothing may be reached, also by redirects, and packages from elsewhere.
+    // Every way to write an address is tried in src/registry/fetch_test.c.
+    const tarballs = [redirectTo("http://169.254.169.254/a.tgz"), redirectTo(own[0]), "http://169.254.169.254/a.tgz", "http://127.0.0.1/a.tgz", "http://10.9.0.2/a.tgz", own[0], "http://meta.test/a.tgz", "http://rebind-local.test/a.tgz", `http://${ALLOWED}/a.tgz`];
     const errors = [];
     for (const tarball of tarballs) {
         for (const dependencies of [{ [`pkg-${Buffer.from(tarball).toString("hex")}`]: "1.0.0" }, { elsewhere: tarball }])
