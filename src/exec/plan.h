@@ -28,6 +28,10 @@
 #define PLAN_TMP     PLAN_WORK "/tmp"
 #define PLAN_HOME    PLAN_WORK "/home"
 #define PLAN_MODULES PLAN_WORK "/node_modules"
+#define PLAN_SHARED  PLAN_WORK "/shared"
+
+#define PLAN_CHROMIUM       "/usr/lib/chromium/chromium"
+#define PLAN_BROWSER_SOCKET PLAN_SHARED "/.browser"
 
 enum {
     PLAN_UID = 1000, /* and gid, as seen inside */
