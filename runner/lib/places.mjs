@@ -20,12 +20,16 @@ export const app = join(work, "app");
 /** The private TMPDIR, a child of `work` so that lookups from it find `work`/node_modules. */
 export const tmp = join(work, "tmp");
 
+/** What this box and the browser's have in common: downloads arrive here. */
+export const shared = join(work, "shared");
+
 /** Where an install leaves the finished layer. */
 export const out = env.IMPRESARIO_OUT ?? "/out";
 
 /** The server's own binary, used as a tool: `pack` and `unpack`. */
 export const tool = env.IMPRESARIO_TOOL ?? join(dirname(runner), "bin", "impresario");
 
+/** In a box this is our tool, which leads to the browser's box. */
 export const chromium = env.IMPRESARIO_CHROMIUM ?? "/usr/lib/chromium/chromium";
 
 /** The certificates of this machine, for npm. */

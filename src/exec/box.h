@@ -54,6 +54,7 @@ struct box_launch {
 struct box_report {
     enum {
         BOX_UP = 1,
+        BOX_BORN, /* before it is bubblewrap: it is there */
         BOX_FAILED,
         BOX_ENDED,
         BOX_FULL, /* it had more entries, and ends */

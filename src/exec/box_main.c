@@ -169,12 +169,16 @@ static void reap(pid_t program)
 /* Each takes memory of the kernel, which no size of a tmpfs counts. */
 static bool has_more(uint64_t entries)
 {
-    static const char *const places[] = { "/work", "/dev/shm" };
+    static const char *const places[] = { "/work", "/dev/shm", "/work/shared" };
     struct statvfs s;
+    struct stat st, work = { 0 };
     uint64_t n = 0;
 
+    (void)stat(places[0], &work);
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        if (statvfs(places[i], &s) == 0)
+        /* A folder of the first that is no place of its own was counted with it. */
+        if (stat(places[i], &st) == 0 && (i == 0 || st.st_dev != work.st_dev) &&
+            statvfs(places[i], &s) == 0)
             n += s.f_files - s.f_ffree;
     }
     return n > entries;

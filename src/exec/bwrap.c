@@ -13,7 +13,8 @@
  *
  * --disable-userns keeps programs inside from making user namespaces, in which they would be root
  * over parts of the kernel that have seen few attackers. Chromium's own sandbox is made of them, so
- * a browser's box goes without, and relies on the system call filter for the kinds that it allows.
+ * a browser's box goes without, and relies on the system call filter for the kinds that it allows;
+ * what runs in it is Chromium and our proxy, and none of a tenant's programs.
  *
  * The root and /dev are small tmpfs that nobody caps, so they end read-only.
  */
@@ -24,6 +25,7 @@
 #include "exec/plan_private.h"
 
 #include <assert.h>
+#include <libgen.h>
 
 enum { SHM_MIB = 16, MIB = 1024 * 1024 };
 
@@ -133,6 +135,16 @@ static void add_system(struct writer *w, const struct plan_limits *l)
     add_all(args, "--symlink", PLAN_TMP, "/tmp", "--symlink", PLAN_TMP, "/var/tmp");
 }
 
+/* The job that a browser belongs to has none of its own, nor any of its files. */
+static void add_tool(struct buf *args, const struct bwrap_sources *from)
+{
+    scoped(mem_free) char *path = mem_text(PLAN_CHROMIUM);
+    const char *folder = dirname(path);
+
+    add_tmpfs(args, "0755", 1, folder);
+    add_all(args, "--ro-bind", from->program, PLAN_CHROMIUM, "--remount-ro", folder);
+}
+
 static void add_work(struct buf *args, const struct plan *p, bool has_runner)
 {
     bool own_modules = false;
@@ -167,6 +179,10 @@ void bwrap_call(const struct plan *p, const struct bwrap_sources *from, const st
     for (size_t i = 0; i < p->binds.n; i++)
         add_all(args, p->binds.items[i].write ? "--bind" : "--ro-bind", from->binds[i],
                 p->binds.items[i].b);
+    if (from->shared)
+        add_all(args, "--bind", from->shared, PLAN_SHARED);
+    if (from->hides_chromium)
+        add_tool(args, from);
     for (size_t i = 0; i < p->links.n; i++)
         add_all(args, "--symlink", p->links.items[i].a, p->links.items[i].b);
 

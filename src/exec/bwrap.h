@@ -14,6 +14,8 @@ struct bwrap_sources {
     const char *program;
     const char *runner;       /* NULL: none */
     const char *const *binds; /* one for each of the plan's */
+    const char *shared;       /* what it has in common with another box; NULL: nothing */
+    bool hides_chromium;      /* our program lies in its place */
 };
 
 enum { BWRAP_FILES = 8 };

@@ -28,6 +28,8 @@ struct plan {
     struct plan_pairs binds; /* the host's a is seen as b */
     struct plan_pairs links; /* b is a link to a */
     int fds[PLAN_FDS];       /* by number inside; -1: none */
+    struct plan *browser;    /* the second box; NULL: none */
+    bool shares;             /* it is one of two boxes */
 };
 
 /* Without descriptors' numbers here: "fds" lists the numbers inside, in ascending order, which is
