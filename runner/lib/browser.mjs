@@ -3,7 +3,7 @@
 // The browser of one job: fresh, with its own sandbox on, and steered through a pipe.
 
 import { createRequire } from "node:module";
-import { chromium, shared } from "./places.mjs";
+import { chromium } from "./places.mjs";
 
 /* Required, not imported: an author's `require("playwright")` must find the very same module. */
 const playwright = createRequire(import.meta.url)("playwright");
@@ -16,16 +16,6 @@ const FLAGS = ["--disable-blink-features=AutomationControlled", "--disable-quic"
 
 /* Functions compiled with kept names call this helper, also inside page.evaluate, and pages have none. */
 const NAME_HELPER = "globalThis.__name ??= (target) => target;";
-
-/* The browser is in another box. What it downloads goes to the folder that both see, also where an
- * author launches one more. */
-const { launch, launchPersistentContext } = playwright.chromium;
-playwright.chromium.launch = function (options = {}) {
-    return launch.call(this, { ...options, downloadsPath: shared });
-};
-playwright.chromium.launchPersistentContext = function (folder, options = {}) {
-    return launchPersistentContext.call(this, folder, { ...options, downloadsPath: shared });
-};
 
 /** Launches Chromium with one blank page. */
 export async function openBrowser() {

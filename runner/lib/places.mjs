@@ -20,9 +20,6 @@ export const app = join(work, "app");
 /** The private TMPDIR, a child of `work` so that lookups from it find `work`/node_modules. */
 export const tmp = join(work, "tmp");
 
-/** What this box and the browser's have in common: downloads arrive here. */
-export const shared = join(work, "shared");
-
 /** Where an install leaves the finished layer. */
 export const out = env.IMPRESARIO_OUT ?? "/out";
 

@@ -12,8 +12,10 @@
  * On the socket, which keeps messages apart, the client says first what it wants: the arguments, each
  * ended by a NUL, and with them three descriptors, where commands come from, where answers go, and
  * where words for people go. Then there is JSON. To the client: {"bring": [paths]}, which is answered
- * by {"files": [paths in the shared folder]} or {"error": text}; and, as the last, {"status": number},
- * that of the browser's exit. Who closes the socket has no use for the browser any more.
+ * by {"files": [paths in the shared folder]}; {"place": path}, a folder in which it looks for what is
+ * downloaded, answered by {"placed": true} when that leads to the shared folder; either also by
+ * {"error": text}. The last is {"status": number}, that of the browser's exit. Who closes the socket
+ * has no use for the browser any more.
  */
 #ifndef CDP_CDP_H
 #define CDP_CDP_H

@@ -11,6 +11,7 @@
 #include "exec/wire.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +79,24 @@ static json_t *bring_all(const char *shared, const json_t *paths)
     return json_pack("{s:o}", "files", brought);
 }
 
+/* Playwright makes a folder, has the browser download into it and looks there. It is empty still, and
+ * becomes a link to where the browser can write. */
+static json_t *place(const char *shared, const char *path)
+{
+    scoped(mem_free) char *error = NULL;
+    char there[PATH_MAX];
+    ssize_t n = readlink(path, there, sizeof there);
+    bool placed = n > 0 && (size_t)n == strlen(shared) && memcmp(there, shared, (size_t)n) == 0;
+
+    if (placed || ((rmdir(path) == 0 || errno == ENOENT) && symlink(shared, path) == 0))
+        return json_pack("{s:b}", "placed", 1);
+    error =
+        mem_format("%s cannot lead to %s, which is all that job and browser share: give an empty "
+                   "folder as downloadsPath, or none",
+                   path, shared);
+    return json_pack("{s:s}", "error", error);
+}
+
 /* ---- the whole ---- */
 
 static int ask_for_browser(int socket, int argc, char **argv)
@@ -95,10 +114,11 @@ static int ask_for_browser(int socket, int argc, char **argv)
 static int take_word(int socket, const char *shared, const json_t *said)
 {
     const json_t *paths = json_object_get(said, "bring");
+    const char *folder = json_text(said, "place");
 
-    if (!paths)
+    if (!paths && !folder)
         return 0;
-    scoped(json_decref) json_t *answer = bring_all(shared, paths);
+    scoped(json_decref) json_t *answer = folder ? place(shared, folder) : bring_all(shared, paths);
     scoped(mem_free) char *text = json_print(answer);
     return wire_send(socket, text, strlen(text), NULL, 0, true);
 }

@@ -432,6 +432,35 @@ static void chosen_files_are_brought_to_the_shared_folder(void **state)
     assert_int_equal(end_tool(c), 5);
 }
 
+static void downloads_are_found_where_the_client_looks(void **state)
+{
+    struct client *c = *state;
+    scoped(mem_free) char *empty = mem_format("%s/empty", c->folder);
+    scoped(mem_free) char *command =
+        mem_format("{\"id\":1,\"method\":\"Browser.setDownloadBehavior\",\"params\":{"
+                   "\"downloadPath\":\"%s\"}}",
+                   empty);
+    scoped(mem_free) char *expected =
+        mem_format("{\"echo\":{\"id\":1,\"method\":\"Browser.setDownloadBehavior\",\"params\":{"
+                   "\"downloadPath\":\"%s\"}}}",
+                   c->shared);
+    scoped(mem_free) char *full = mem_format(
+        "{\"id\":2,\"method\":\"Browser.setDownloadBehavior\",\"params\":{\"downloadPath\":\"%s\"}}",
+        c->folder);
+    char there[128] = "";
+
+    assert_int_equal(mkdir(empty, 0700), 0);
+    open_tool(c);
+    say(c, command);
+    hear(c, expected);
+    assert_true(readlink(empty, there, sizeof there - 1) > 0);
+    assert_string_equal(there, c->shared);
+    say(c, command); /* of the next context */
+    hear(c, expected);
+    say(c, full);
+    hear_in(c, "{\"id\":2,\"error\"");
+}
+
 static void a_file_that_cannot_be_brought_is_an_error_of_that_command(void **state)
 {
     struct client *c = *state;
@@ -474,6 +503,7 @@ int main(int argc, char **argv)
         TEST(an_argument_that_is_not_for_jobs_is_refused_in_words),
         TEST(the_sandbox_stays_on_and_the_pipe_is_ours),
         TEST(chosen_files_are_brought_to_the_shared_folder),
+        TEST(downloads_are_found_where_the_client_looks),
         TEST(a_file_that_cannot_be_brought_is_an_error_of_that_command),
         TEST(who_kills_the_tool_kills_the_browser),
     };

@@ -45,19 +45,6 @@ static bool is_below(const char *folder, const char *path)
            (strlen(path) < 3 || strcmp(path + strlen(path) - 3, "/..") != 0);
 }
 
-static char *look_at_download(const struct cdp_rules *r, const json_t *params)
-{
-    const json_t *path = json_object_get(params, "downloadPath");
-
-    if (!path || json_is_null(path))
-        return NULL;
-    if (json_is_string(path) && is_below(r->shared, json_string_value(path)))
-        return NULL;
-    return mem_format("downloadPath lies outside of %s, which is all that job and browser share; "
-                      "leave downloadsPath away at launch, and save with download.saveAs()",
-                      r->shared);
-}
-
 /* Pages of chrome:, which about: leads to as well, are programs with the rights of the browser's own
  * process, and files are the box's. */
 static char *look_at_address(const struct cdp_rules *r, const json_t *params)
@@ -75,7 +62,7 @@ static char *look_at_address(const struct cdp_rules *r, const json_t *params)
         if (n > 0 ? strncasecmp(url, schemes[i], n) == 0 : *url == '\0')
             return NULL;
     }
-    if (r->probe && strcmp(url, "chrome://sandbox") == 0)
+    if (r->probe && (strcmp(url, "chrome://sandbox") == 0 || strcmp(url, "chrome://sandbox/") == 0))
         return NULL;
     if (strncasecmp(url, "file:", 5) == 0)
         return mem_text("the browser has no files of the job's: use page.setContent(), or serve "
@@ -100,15 +87,15 @@ static char *look_at_drag(const struct cdp_rules *r, const json_t *params)
 
 static const struct {
     const char *method;
-    look_fn look; /* NULL: its files have to be brought */
+    look_fn look; /* NULL: it names files or a folder of the sender's */
 } looked_into[] = {
-    { "Browser.setDownloadBehavior", look_at_download },
+    { "Browser.setDownloadBehavior", NULL },
     { "DOM.setFileInputFiles", NULL },
     { "Fetch.continueRequest", look_at_address },
     { "Input.dispatchDragEvent", look_at_drag },
     { "Network.loadNetworkResource", look_at_address },
     { "Page.navigate", look_at_address },
-    { "Page.setDownloadBehavior", look_at_download },
+    { "Page.setDownloadBehavior", NULL },
     { "Target.createTarget", look_at_address },
 };
 
@@ -131,7 +118,7 @@ static enum cdp_verdict refuse(char **why, char *reason)
 
 /* Parsed whole, because that is when jansson refuses what Chromium might read in another way. */
 static enum cdp_verdict look(const struct cdp_rules *r, look_fn fn, const struct cdp_scan *s,
-                             const char *text, char **why, json_t **files)
+                             const char *text, char **why, json_t **command)
 {
     scoped(json_decref) json_t *message = json_loadb(text, s->n, JSON_REJECT_DUPLICATES, NULL);
     const json_t *params = json_object_get(message, "params");
@@ -142,14 +129,18 @@ static enum cdp_verdict look(const struct cdp_rules *r, look_fn fn, const struct
         *why = fn(r, params);
         return *why ? CDP_REFUSE : CDP_PASS;
     }
-    if (!json_is_array(json_object_get(params, "files")))
-        return CDP_PASS; /* and is answered by the browser */
-    *files = take(message);
-    return CDP_FILES;
+    bool has_files = json_is_array(json_object_get(params, "files"));
+    const json_t *place = json_object_get(params, "downloadPath");
+    if (place && !json_is_string(place))
+        return refuse(why, mem_text("downloadPath is no text"));
+    if (!has_files && (!place || is_below(r->shared, json_string_value(place))))
+        return CDP_PASS; /* what else is wrong with it, the browser answers */
+    *command = take(message);
+    return has_files ? CDP_FILES : CDP_PLACE;
 }
 
 enum cdp_verdict cdp_judge(const struct cdp_rules *r, const struct cdp_scan *s, const char *text,
-                           char **why, json_t **files)
+                           char **why, json_t **command)
 {
     if (!has_known_domain(s->method))
         return refuse(why, mem_format("%s is not for jobs: its domain is not among those that "
@@ -163,7 +154,7 @@ enum cdp_verdict cdp_judge(const struct cdp_rules *r, const struct cdp_scan *s, 
         scoped(mem_free) char *reason = NULL;
         if (strcmp(s->method, looked_into[i].method) != 0)
             continue;
-        enum cdp_verdict v = look(r, looked_into[i].look, s, text, &reason, files);
+        enum cdp_verdict v = look(r, looked_into[i].look, s, text, &reason, command);
         return v == CDP_REFUSE ? refuse(why, mem_format("%s: %s", s->method, reason)) : v;
     }
     return CDP_PASS;

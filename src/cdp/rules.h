@@ -19,12 +19,14 @@ enum cdp_verdict {
     CDP_PASS,
     CDP_REFUSE, /* and the sender is to hear why */
     CDP_FILES,  /* it names files of the sender's, which have to be brought before it may pass */
+    CDP_PLACE,  /* it names a folder of the sender's, where what is downloaded is to be found */
 };
 
 /* Judges a message that was scanned, of a client to the browser. `why`, for CDP_REFUSE, is the
- * caller's to free. `files`, for CDP_FILES, is the message, parsed; the list is params.files. */
+ * caller's to free. `command`, for the last two, is the message, parsed: params.files is a list of
+ * anything, params.downloadPath a text. */
 enum cdp_verdict cdp_judge(const struct cdp_rules *r, const struct cdp_scan *s, const char *text,
-                           char **why, json_t **files);
+                           char **why, json_t **command);
 
 /* A switch of Chromium's command line, as a client asked for it. */
 enum cdp_switch {

@@ -69,10 +69,6 @@ static void what_leads_further_is_refused_with_its_name(void **state)
         { "Target.createTarget", "{\"url\":\"devtools://x\"}" },
         { "Fetch.continueRequest", "{\"url\":\"file:///etc/passwd\"}" },
         { "Network.loadNetworkResource", "{\"url\":\"file:///etc/passwd\"}" },
-        { "Browser.setDownloadBehavior", "{\"downloadPath\":\"/work/home\"}" },
-        { "Browser.setDownloadBehavior", "{\"downloadPath\":\"/work/shared/../home\"}" },
-        { "Browser.setDownloadBehavior", "{\"downloadPath\":\"/work/shared/..\"}" },
-        { "Browser.setDownloadBehavior", "{\"downloadPath\":\"/work/sharedmore\"}" },
         { "Page.setDownloadBehavior", "{\"downloadPath\":7}" },
         { "Input.dispatchDragEvent", "{\"data\":{\"files\":[\"/etc/passwd\"]}}" },
         { "Browser.executeBrowserCommand", "{}" },
@@ -110,6 +106,23 @@ static void files_are_to_be_brought(void **state)
     json_decref(files);
 }
 
+static void a_folder_of_the_jobs_is_to_be_placed(void **state)
+{
+    static const char *const folders[] = { "/work/home", "/work/shared/../home", "/work/shared/..",
+                                           "/work/sharedmore", "" };
+
+    (void)state;
+    for (size_t i = 0; i < n_items(folders); i++) {
+        scoped(mem_free) char *params = mem_format("{\"downloadPath\":\"%s\"}", folders[i]);
+        scoped(json_decref) json_t *command = NULL;
+        char *why = NULL;
+        assert_int_equal(judge(&rules, "Browser.setDownloadBehavior", params, &why, &command),
+                         CDP_PLACE);
+        assert_string_equal(json_text(json_object_get(command, "params"), "downloadPath"),
+                            folders[i]);
+    }
+}
+
 static void the_canary_may_look_at_the_sandbox(void **state)
 {
     const struct cdp_rules probe = { .shared = "/work/shared", .probe = true };
@@ -143,6 +156,7 @@ int main(void)
         cmocka_unit_test(what_drives_pages_passes),
         cmocka_unit_test(what_leads_further_is_refused_with_its_name),
         cmocka_unit_test(files_are_to_be_brought),
+        cmocka_unit_test(a_folder_of_the_jobs_is_to_be_placed),
         cmocka_unit_test(the_canary_may_look_at_the_sandbox),
         cmocka_unit_test(switches_take_no_wall_away),
     };

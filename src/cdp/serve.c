@@ -47,7 +47,7 @@ struct serve {
     size_t looked;
     struct cdp_scan asked;
     struct buf to;    /* for the browser */
-    json_t *bringing; /* the command whose files are under way */
+    json_t *bringing; /* the command that the client has to do something for */
 
     struct cdp_scan told;
     struct buf ours; /* answers of ours that wait for the end of another */
@@ -120,13 +120,14 @@ static void answer_error(struct serve *s, const char *id, const char *session, c
     flush_to_client(s);
 }
 
-static void ask_for_files(struct serve *s, json_t *command)
+/* What is asked for is what the client brings, or the folder that is to be seen as ours. */
+static void ask_client(struct serve *s, json_t *command, const char *what, const char *of)
 {
-    json_t *files = json_object_get(json_object_get(command, "params"), "files");
-    scoped(json_decref) json_t *ask = json_pack("{s:O}", "bring", files);
+    json_t *named = json_object_get(json_object_get(command, "params"), of);
+    scoped(json_decref) json_t *ask = json_pack("{s:O}", what, named);
     scoped(mem_free) char *text = json_print(ask);
 
-    if (json_array_size(files) > LIMIT_CHOSEN_FILES || strlen(text) > WIRE_MAX) {
+    if (json_array_size(named) > LIMIT_CHOSEN_FILES || strlen(text) > WIRE_MAX) {
         answer_error(s, s->asked.id, s->asked.session, "more files at once than can be brought");
         json_decref(command);
     } else if (wire_send(s->client, text, strlen(text), NULL, 0, true) < 0) {
@@ -140,16 +141,17 @@ static void ask_for_files(struct serve *s, json_t *command)
 static void take_command(struct serve *s, const char *text)
 {
     scoped(mem_free) char *why = NULL;
-    json_t *files = NULL;
+    json_t *command = NULL;
 
     if (!*s->asked.id) {
         end(s, "a command could not be read", "it has no id");
         return;
     }
-    switch (cdp_judge(&s->rules, &s->asked, text, &why, &files)) {
+    switch (cdp_judge(&s->rules, &s->asked, text, &why, &command)) {
     case CDP_PASS: buf_add(&s->to, text, s->asked.n + 1); break;
     case CDP_REFUSE: answer_error(s, s->asked.id, s->asked.session, why); break;
-    case CDP_FILES: ask_for_files(s, files); break;
+    case CDP_FILES: ask_client(s, command, "bring", "files"); break;
+    case CDP_PLACE: ask_client(s, command, "place", "downloadPath"); break;
     }
 }
 
@@ -196,13 +198,17 @@ static void take_brought(struct serve *s, const struct wire_message *m)
     scoped(json_decref) json_t *said = json_loadb(m->data, m->n, 0, NULL);
     scoped(json_decref) json_t *command = take(s->bringing);
     json_t *files = json_object_get(said, "files");
+    const json_t *placed = json_object_get(said, "placed");
     json_t *params = json_object_get(command, "params");
     const char *error = json_text(said, "error");
 
     if (!command)
         return;
-    if (json_is_array(files)) {
-        json_object_set(params, "files", files);
+    if (json_is_array(files) || json_is_true(placed)) {
+        if (json_is_array(files))
+            json_object_set(params, "files", files);
+        else
+            json_object_set_new(params, "downloadPath", json_string(s->o->shared));
         json_print_into(command, &s->to);
         buf_char(&s->to, '\0');
     } else {

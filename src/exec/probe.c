@@ -28,9 +28,13 @@ enum {
     FEW_FONTS = 1,
 };
 
+/* The kinds of boxes: of builds, of jobs, and of their browsers. */
+enum kind { PLAIN, JOB, BROWSER };
+
 struct canary {
     const char *name;
-    bool needs_runner, browser;
+    bool needs_runner;
+    enum kind kind;                /* the box that it runs in */
     const char *program, *args[3]; /* no program: the attempts of exec/walls.h */
     void (*judge)(struct probing *p);
 };
@@ -359,6 +363,15 @@ static void judge_plain(struct probing *p)
                  mem_text(advise_namespaces(p)));
 }
 
+static void judge_job(struct probing *p)
+{
+    if (p->worked)
+        add_tried(p);
+    else
+        add_wall(&p->report, "namespaces", PROBE_MISSING, mem_format("a job's box: %s", p->trouble),
+                 mem_text(advise_namespaces(p)));
+}
+
 static void judge_browser(struct probing *p)
 {
     static const char *const advices[] = {
@@ -430,18 +443,20 @@ static void judge_npm(struct probing *p)
 static void judge_chromium(struct probing *p)
 {
     scoped(mem_free) char *version = line_of(p, "version");
+    scoped(mem_free) char *failed = line_of(p, "failed");
     bool sandboxed = strstr(buf_str(&p->text), "adequately sandboxed") != NULL;
 
     if (p->worked && sandboxed)
         add_wall(&p->report, "chromium", PROBE_OK,
-                 mem_format("%s, in its own sandbox inside of ours", version ? version : "?"),
+                 mem_format("%s, in its own sandbox inside of a box of its own",
+                            version ? version : "?"),
                  NULL);
     else if (p->worked)
         add_wall(&p->report, "chromium", PROBE_MISSING,
                  mem_text("it starts, but not in its own sandbox"),
                  mem_text("allow user namespaces inside of user namespaces"));
     else
-        add_wall(&p->report, "chromium", PROBE_MISSING, mem_text(p->trouble),
+        add_wall(&p->report, "chromium", PROBE_MISSING, mem_text(failed ? failed : p->trouble),
                  mem_text("apt-get install chromium"));
 }
 
@@ -459,20 +474,21 @@ static const char chromium_script[] =
     "  await page.goto('chrome://sandbox');"
     "  console.log(await page.innerText('body'));"
     "  await browser.close();"
-    "})().catch((e) => { console.log(e.message); process.exit(1); });";
+    "})().catch((e) => { console.log('failed', e.message); process.exit(1); });";
 
 static const struct canary canaries[] = {
-    { "walls", false, false, NULL, { 0 }, judge_plain },
-    { "browser-walls", false, true, NULL, { 0 }, judge_browser },
-    { "box", false, false, "/usr/bin/sh", { "-c", box_script }, judge_box },
-    { "node", true, false, PLAN_NODE, { "--version" }, judge_node },
+    { "walls", false, PLAIN, NULL, { 0 }, judge_plain },
+    { "job-walls", false, JOB, NULL, { 0 }, judge_job },
+    { "browser-walls", false, BROWSER, NULL, { 0 }, judge_browser },
+    { "box", false, PLAIN, "/usr/bin/sh", { "-c", box_script }, judge_box },
+    { "node", true, PLAIN, PLAN_NODE, { "--version" }, judge_node },
     { "npm",
       true,
-      false,
+      PLAIN,
       PLAN_NODE,
       { PLAN_RUNNER "/node_modules/npm/bin/npm-cli.js", "--version" },
       judge_npm },
-    { "chromium", true, true, PLAN_NODE, { "-e", chromium_script }, judge_chromium },
+    { "chromium", true, JOB, PLAN_NODE, { "-e", chromium_script }, judge_chromium },
 };
 
 /* ---- running them ---- */
@@ -544,6 +560,50 @@ static void on_patience_ended(void *arg)
     child_kill(p->child);
 }
 
+/* The box of a browser has no output of its own: where the attempts are made in there, the other one
+ * passes on what they came to. */
+#define SAID PLAN_SHARED "/said"
+
+static struct plan *plan_of(const struct canary *c)
+{
+    struct plan_limits limits = { .net = PLAN_NET_NONE,
+                                  .memory_mib = c->kind == PLAIN ? 512 : 1024,
+                                  .pids = 256,
+                                  .work_mib = 128 };
+    scoped(mem_free) char *name = mem_format("probe-%s", c->name);
+    struct plan *plan = plan_new(name, &limits);
+
+    plan_env_runtime(plan);
+    if (c->kind != PLAIN) {
+        limits.browser = true;
+        struct plan *browser = plan_new(name, &limits);
+        plan_env_runtime(browser);
+        if (c->kind == BROWSER) {
+            walls_args(browser, SAID);
+        } else if (!c->program) {
+            plan_arg(browser, "/usr/bin/sleep"); /* to be found, if it can be */
+            plan_arg(browser, "1000000");
+        } else {
+            plan_arg(browser, PLAN_PROGRAM);
+            plan_arg(browser, "cdp");
+            plan_arg(browser, "probe");
+        }
+        plan_browser(plan, browser);
+    }
+    if (c->program) {
+        plan_arg(plan, c->program);
+        for (size_t i = 0; i < n_items(c->args) && c->args[i]; i++)
+            plan_arg(plan, c->args[i]);
+    } else if (c->kind == BROWSER) {
+        plan_arg(plan, "/usr/bin/sh");
+        plan_arg(plan, "-c");
+        plan_arg(plan, "mkfifo " SAID " && exec cat " SAID);
+    } else {
+        walls_args(plan, NULL);
+    }
+    return plan;
+}
+
 static void run_next(struct probing *p)
 {
     const struct canary *c = NULL;
@@ -558,20 +618,7 @@ static void run_next(struct probing *p)
         p->fn(p->arg, &p->report);
         return;
     }
-    const struct plan_limits limits = { .net = PLAN_NET_NONE,
-                                        .memory_mib = c->browser ? 1024 : 512,
-                                        .pids = 256,
-                                        .work_mib = 128,
-                                        .browser = c->browser };
-    scoped(mem_free) char *name = mem_format("probe-%s", c->name);
-    struct plan *plan = plan_new(name, &limits);
-    plan_env_runtime(plan);
-    if (c->program)
-        plan_arg(plan, c->program);
-    else
-        walls_args(plan);
-    for (size_t i = 0; i < n_items(c->args) && c->args[i]; i++)
-        plan_arg(plan, c->args[i]);
+    struct plan *plan = plan_of(c);
     plan_fd(plan, ends[1], 1);
 
     p->canary = c;

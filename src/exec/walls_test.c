@@ -191,7 +191,7 @@ static void run_box(const struct ablation *a, bool browser, struct buf *text)
     int ends[2], status = 0;
     ssize_t n;
 
-    walls_args(p);
+    walls_args(p, NULL);
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     pid_t pid = fork();
     if (pid == 0)

@@ -56,13 +56,15 @@ static void look(const struct cdp_scan *s, const char *text)
 static void judge(const struct cdp_scan *s, const char *text)
 {
     static const struct cdp_rules rules = { .shared = "/work/shared" };
-    scoped(json_decref) json_t *files = NULL;
+    scoped(json_decref) json_t *command = NULL;
     scoped(mem_free) char *why = NULL;
-    enum cdp_verdict v = cdp_judge(&rules, s, text, &why, &files);
+    enum cdp_verdict v = cdp_judge(&rules, s, text, &why, &command);
+    const json_t *params = json_object_get(command, "params");
 
     assert((v == CDP_REFUSE) == (why && *why));
-    assert((v == CDP_FILES) ==
-           json_is_array(json_object_get(json_object_get(files, "params"), "files")));
+    assert((v == CDP_FILES) == json_is_array(json_object_get(params, "files")));
+    assert(v != CDP_PLACE || json_text(params, "downloadPath"));
+    assert((v == CDP_PASS || v == CDP_REFUSE) == !command);
     (void)cdp_judge_switch(text);
 }
 
