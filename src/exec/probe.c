@@ -430,7 +430,7 @@ static void judge_npm(struct probing *p)
 static void judge_chromium(struct probing *p)
 {
     scoped(mem_free) char *version = line_of(p, "version");
-    bool sandboxed = strstr(buf_str(&p->text), "adequately sandboxed") != NULL;
+    bool sandboxed = strstr(buf_str(&p->text), "You are adequately sandboxed") != NULL;
 
     if (p->worked && sandboxed)
         add_wall(&p->report, "chromium", PROBE_OK,
