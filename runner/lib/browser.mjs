@@ -3,7 +3,7 @@
 // The browser of one job: fresh, with its own sandbox on, and steered through a pipe.
 
 import { createRequire } from "node:module";
-import { chromium } from "./places.mjs";
+import { chromium, hasOwnSandbox } from "./places.mjs";
 
 /* Required, not imported: an author's `require("playwright")` must find the very same module. */
 const playwright = createRequire(import.meta.url)("playwright");
@@ -21,7 +21,7 @@ const NAME_HELPER = "globalThis.__name ??= (target) => target;";
 export async function openBrowser() {
     const browser = await playwright.chromium.launch({
         executablePath: chromium,
-        chromiumSandbox: true,
+        chromiumSandbox: hasOwnSandbox,
         headless: true,
         args: FLAGS,
         handleSIGINT: false,

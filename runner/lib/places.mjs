@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Where things lie inside a box. Every box has the same layout; the variables exist so that the
-// tests can build it in a temporary folder, and the server never sets them.
+// tests can build it in a temporary folder, and the server never sets them but for the last.
 
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,6 +27,9 @@ export const out = env.IMPRESARIO_OUT ?? "/out";
 export const tool = env.IMPRESARIO_TOOL ?? join(dirname(runner), "bin", "impresario");
 
 export const chromium = env.IMPRESARIO_CHROMIUM ?? "/usr/lib/chromium/chromium";
+
+/** Chromium's own sandbox is made of user namespaces, and at the level "basic" there are none. */
+export const hasOwnSandbox = env.IMPRESARIO_BASIC_SANDBOX !== "1";
 
 /** The certificates of this machine, for npm. */
 export const certificates = "/etc/ssl/certs/ca-certificates.crt";

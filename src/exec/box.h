@@ -41,7 +41,8 @@ enum box_step {
 /* Spawner to box, first: what to run. The texts follow: n_args and then n_env of them, each ended
  * by a NUL, the environment as name=value. */
 struct box_launch {
-    uint64_t host_userns; /* inode of the user namespace that the box must not be in */
+    uint64_t host_userns; /* inode of the user namespace that the box must not be in; 0: basic */
+    uint64_t basic_uid;   /* 0: it is who it is to be; else it is root, and becomes this user */
     uint64_t processes, data_bytes, file_bytes, files; /* or BOX_NO_LIMIT */
     uint64_t entries; /* files and folders in memory; or BOX_NO_LIMIT */
     uint32_t n_args, n_env, n_fds;

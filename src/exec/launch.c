@@ -86,12 +86,13 @@ static uint32_t list_fds(const struct plan *p, int32_t *inside)
 }
 
 /* The first message to the box: it lies in the socket before the box exists. */
-static int send_launch(const struct launcher *l, const struct plan *p, int control)
+static int send_launch(const struct launcher *l, const struct plan *p, uid_t basic_uid, int control)
 {
     const struct plan_limits *limits = &p->limits;
     scoped(buf_done) struct buf message = { 0 };
     struct box_launch head = {
-        .host_userns = l->host_userns,
+        .host_userns = basic_uid ? 0 : l->host_userns,
+        .basic_uid = basic_uid,
         .processes = (uint64_t)limits->pids + OWN_PROCESSES,
         .data_bytes = l->limits_memory ? BOX_NO_LIMIT : (uint64_t)limits->memory_mib << 20,
         .file_bytes = (uint64_t)limits->file_mib << 20,
@@ -124,6 +125,7 @@ struct birth {
     struct plan *plan;
     const struct cgroup *group;
     uid_t uid;
+    bool basic; /* it is root until the box's first process becomes that user */
     pid_t parent;
     int control, stderr_;
 };
@@ -158,8 +160,10 @@ static void step_back(void)
 
 static void become_user(const struct birth *b)
 {
-    if (b->l->view.as_root && (setgroups(0, NULL) < 0 || setresgid(b->uid, b->uid, b->uid) < 0 ||
-                               setresuid(b->uid, b->uid, b->uid) < 0))
+    bool changes = b->l->view.as_root && !b->basic;
+
+    if (changes && (setgroups(0, NULL) < 0 || setresgid(b->uid, b->uid, b->uid) < 0 ||
+                    setresuid(b->uid, b->uid, b->uid) < 0))
         fail(b, BOX_STEP_USER);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != b->parent)
         fail(b, BOX_STEP_USER);
@@ -219,8 +223,9 @@ static _Noreturn void be_born(struct birth *b)
             fds[n++] = b->plan->fds[i];
     }
     view_init(&view, &l->view, b->plan);
-    bwrap_call(b->plan, &view.from, b->plan->limits.browser ? &l->browser_filter : &l->filter,
-               &l->box, n, &call);
+    view.from.basic_uid = b->basic ? b->uid : 0;
+    bool nesting = b->plan->limits.browser && !b->basic;
+    bwrap_call(b->plan, &view.from, nesting ? &l->browser_filter : &l->filter, &l->box, n, &call);
     for (size_t i = 0; i < call.n_files; i++)
         fds[n++] = fd_of(&call.files[i]);
     fds[n++] = fd_of(&call.args);
@@ -249,8 +254,11 @@ static void close_plan_fds(struct plan *p)
 int launch(const struct launcher *l, int64_t id, struct plan *p, uid_t uid,
            const struct cgroup *group, struct launch *out)
 {
+    bool basic = l->no_userns && p->basic;
     int ends[2], on = 1;
 
+    if (basic)
+        plan_env(p, PLAN_BASIC, "1");
     if (wire_pair(ends) < 0)
         return -1;
     scoped(fd_close) int control = ends[0];
@@ -261,9 +269,10 @@ int launch(const struct launcher *l, int64_t id, struct plan *p, uid_t uid,
     scoped(fd_close) int words_inside = ends[1];
 
     if (setsockopt(control, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0 ||
-        send_launch(l, p, control) < 0)
+        send_launch(l, p, basic ? uid : 0, control) < 0)
         return -1;
-    struct birth birth = { l, id, p, group, uid, getpid(), control_inside, words_inside };
+    struct birth birth = { l,     id,       p,        group,          uid,
+                           basic, getpid(), control_inside, words_inside };
     /* Not fork(), after which a sanitizer's library may start a thread: who has threads cannot enter
      * a user namespace. */
     pid_t pid = _Fork();

@@ -95,7 +95,8 @@ bool probe_has_missing(const struct probe *r)
 
 /* The walls between tenants, in the order of probe_level(). */
 static const char *const walls_of_boxes[] = { "bubblewrap",   "namespaces", "files", "privileges",
-                                              "system-calls", "secrets",    "limits" };
+                                              "system-calls", "secrets",    "limits",
+                                              WALL_USERNS };
 static const char *const walls_of_comfort[] = { "memory", "processes", "cpu", "network" };
 
 static bool is_among(const char *name, const char *const *names, size_t n)
@@ -123,9 +124,20 @@ static bool is_comfort(const char *name)
     return is_among(name, walls_of_comfort, n_items(walls_of_comfort)) || is_own_wall(name);
 }
 
+static bool is_of_boxes(const char *name)
+{
+    return is_among(name, walls_of_boxes, n_items(walls_of_boxes));
+}
+
 static bool is_wall(const char *name)
 {
-    return is_among(name, walls_of_boxes, n_items(walls_of_boxes)) || is_comfort(name);
+    return is_of_boxes(name) || is_comfort(name);
+}
+
+/* Boxes are built without user namespaces, as there are none. */
+static bool is_basic(const struct probe_wall *w)
+{
+    return w->state == PROBE_WEAK && strcmp(w->name, WALL_USERNS) == 0;
 }
 
 const char *probe_level(const struct probe *r)
@@ -134,20 +146,37 @@ const char *probe_level(const struct probe *r)
 
     for (size_t i = 0; i < r->n; i++) {
         const struct probe_wall *w = &r->walls[i];
-        if (w->state != PROBE_OK && is_among(w->name, walls_of_boxes, n_items(walls_of_boxes)))
+        if (is_basic(w))
+            level = "basic";
+        else if (w->state != PROBE_OK && is_of_boxes(w->name))
             return "below";
-        if (w->state != PROBE_OK && is_comfort(w->name))
+        else if (w->state != PROBE_OK && is_comfort(w->name) && strcmp(level, "full") == 0)
             level = "strong";
     }
     return level;
 }
 
-bool probe_level_is_enough(const char *level, const char *required)
+static int rank(const char *level)
 {
-    return strcmp(level, "full") == 0 || strcmp(level, required) == 0;
+    static const char *const levels[] = { "below", "basic", "strong", "full" };
+    int i = 0;
+
+    while (i < (int)n_items(levels) && strcmp(level, levels[i]) != 0)
+        i++;
+    return i;
 }
 
-json_t *probe_to_json(const struct probe *r)
+bool probe_level_is_enough(const char *level, const char *required)
+{
+    return rank(level) >= rank(required);
+}
+
+bool probe_is_ready(const struct probe *r, const char *required)
+{
+    return !probe_has_missing(r) && probe_level_is_enough(probe_level(r), required);
+}
+
+json_t *probe_to_json(const struct probe *r, const char *required)
 {
     json_t *walls = json_array();
 
@@ -158,7 +187,7 @@ json_t *probe_to_json(const struct probe *r)
                                                "advice", w->advice));
     }
     return json_pack("{s:s,s:b,s:o}", "sandbox_level", probe_level(r), "ready",
-                     (int)!probe_has_missing(r), "walls", walls);
+                     (int)probe_is_ready(r, required), "walls", walls);
 }
 
 /* ---- what can be seen without a box ---- */
@@ -172,7 +201,7 @@ static bool is_setting(const char *path, const char *value)
            strncmp(text, value, strlen(value)) == 0 && text[strlen(value)] == '\n';
 }
 
-static const char *advise_namespaces(const struct probing *p)
+static const char *advise_namespaces(const char *trouble)
 {
     static const struct {
         const char *path, *value, *advice;
@@ -201,7 +230,7 @@ static const char *advise_namespaces(const struct probing *p)
             return settings[i].advice;
     }
     for (size_t i = 0; i < n_items(troubles); i++) {
-        if (strstr(p->trouble, troubles[i].words))
+        if (strstr(trouble, troubles[i].words))
             return troubles[i].advice;
     }
     return "a container or a service manager may forbid user namespaces (Docker's default filter "
@@ -356,13 +385,23 @@ static void judge_plain(struct probing *p)
         add_tried(p);
     else
         add_wall(&p->report, "namespaces", PROBE_MISSING, mem_text(p->trouble),
-                 mem_text(advise_namespaces(p)));
+                 mem_text(advise_namespaces(p->trouble)));
+}
+
+static void judge_userns(struct probing *p, const char *why)
+{
+    scoped(mem_free) char *of_host =
+        mem_format("boxes are in the host's, and Chromium has no sandbox of its own: %s", why);
+
+    add_wall(&p->report, WALL_USERNS, PROBE_WEAK, take(of_host),
+             mem_format("%s. To accept less: --sandbox-require basic", advise_namespaces(why)));
 }
 
 static void judge_browser(struct probing *p)
 {
     static const char *const advices[] = {
         "a box must not share these with the host: bubblewrap 0.8 or later from Debian",
+        "see what else starts bubblewrap: a wrapper in place of /usr/bin/bwrap?",
         "see what else changes bubblewrap's mounts: a wrapper in place of /usr/bin/bwrap?",
         "run the server as root or as a normal user, without file capabilities on bwrap",
         "use a kernel with CONFIG_SECCOMP_FILTER, and keep other filters from replacing ours",
@@ -370,15 +409,22 @@ static void judge_browser(struct probing *p)
         "see the hard limits that the service manager sets (LimitCORE=, LimitNPROC=)",
     };
 
+    const char *no_userns = spawner_no_userns(p->spawner);
+
     if (!p->worked) {
         add_wall(&p->report, "namespaces", PROBE_MISSING,
-                 mem_format("a browser's box: %s", p->trouble), mem_text(advise_namespaces(p)));
+                 mem_format("a browser's box: %s", p->trouble),
+                 mem_text(advise_namespaces(p->trouble)));
         return;
     }
     add_tried(p);
     for (size_t i = 0; wall_names[i]; i++) {
         const struct tried *t = &p->tried[i];
         bool fine = t->open.n == 0 && t->held > 0;
+        if (!fine && no_userns && strcmp(wall_names[i], WALL_USERNS) == 0) {
+            judge_userns(p, no_userns);
+            continue;
+        }
         add_wall(&p->report, wall_names[i], fine ? PROBE_OK : PROBE_MISSING,
                  fine            ? mem_format("%d attempts from inside were stopped", t->held)
                  : t->open.n > 0 ? mem_format("not stopped: %s", buf_str(&t->open))
@@ -436,6 +482,11 @@ static void judge_chromium(struct probing *p)
         add_wall(&p->report, "chromium", PROBE_OK,
                  mem_format("%s, in its own sandbox inside of ours", version ? version : "?"),
                  NULL);
+    else if (p->worked && spawner_no_userns(p->spawner))
+        add_wall(&p->report, "chromium", PROBE_WEAK,
+                 mem_format("%s, without a sandbox of its own: nothing but the box is around a page",
+                            version ? version : "?"),
+                 mem_text("as for " WALL_USERNS));
     else if (p->worked)
         add_wall(&p->report, "chromium", PROBE_MISSING,
                  mem_text("it starts, but not in its own sandbox"),
@@ -451,7 +502,8 @@ static const char box_script[] =
 
 static const char chromium_script[] =
     "const { chromium } = require('/opt/impresario/runner/node_modules/playwright-core');"
-    "const options = { executablePath: '/usr/lib/chromium/chromium', chromiumSandbox: true };"
+    "const options = { executablePath: '/usr/lib/chromium/chromium',"
+    "                  chromiumSandbox: process.env." PLAN_BASIC " !== '1' };"
     "(async () => {"
     "  const browser = await chromium.launch(options);"
     "  console.log('version', browser.version());"
@@ -566,6 +618,7 @@ static void run_next(struct probing *p)
     scoped(mem_free) char *name = mem_format("probe-%s", c->name);
     struct plan *plan = plan_new(name, &limits);
     plan_env_runtime(plan);
+    plan_accept_basic(plan); /* to find out; whether it is enough is not ours to say */
     if (c->program)
         plan_arg(plan, c->program);
     else
@@ -669,6 +722,8 @@ const char *probe_boxes(struct spawner *s, bool caged,
         json_object_set_new(*layers, w->name, json_boolean(w->state == PROBE_OK));
         if (w->state != PROBE_OK)
             buf_format(&text, "%s%s: %s", text.n ? "; " : "", w->name, w->found);
+        if (w->state != PROBE_OK && is_of_boxes(w->name) && w->advice)
+            buf_format(&text, " (%s)", w->advice);
     }
     *why = buf_take(&text);
     return probe_level(&p->report);

@@ -29,13 +29,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum wall { NAMESPACES, FILES, PRIVILEGES, SYSTEM_CALLS, SECRETS, LIMITS, WALLS };
+enum wall { NAMESPACES, USER_NAMESPACES, FILES, PRIVILEGES, SYSTEM_CALLS, SECRETS, LIMITS, WALLS };
 
-const char *const wall_names[] = { "namespaces", "files",  "privileges", "system-calls",
-                                   "secrets",    "limits", NULL };
+const char *const wall_names[] = { "namespaces", WALL_USERNS, "files",  "privileges",
+                                   "system-calls", "secrets", "limits", NULL };
 
 /* Of the namespaces, by their names in /proc/self/ns. */
-static const char *const namespaces[] = { "user", "pid", "mnt", "net", "ipc", "uts", "cgroup" };
+static const char *const namespaces[] = { "pid", "mnt", "net", "ipc", "uts", "cgroup", "user" };
 
 struct visit {
     bool browser;
@@ -332,7 +332,8 @@ static void try_namespaces(struct visit *v)
         name[n > 0 ? n : 0] = '\0';
         for (int k = 0; k < v->n_hosts; k++)
             shared |= strcmp(name, v->hosts[k]) == 0;
-        judge(v, NAMESPACES, namespaces[i], n <= 0 || shared);
+        judge(v, strcmp(namespaces[i], "user") == 0 ? USER_NAMESPACES : NAMESPACES, namespaces[i],
+              n <= 0 || shared);
     }
     /* The box's first process leads its session, which no terminal has. */
     judge(v, NAMESPACES, "session", getsid(0) <= 0);
