@@ -31,6 +31,7 @@ enum box_step {
     BOX_STEP_BWRAP,     /* start bubblewrap */
     BOX_STEP_NAMESPACE, /* bubblewrap itself: namespaces, mounts, filter */
     BOX_STEP_USERNS,    /* the user namespace is not the host's */
+    BOX_STEP_LANDLOCK,  /* rules for files, which a basic box does not go without */
     BOX_STEP_LIMITS,    /* resource limits */
     BOX_STEP_FDS,       /* descriptors in their places */
     BOX_STEP_FOLDER,    /* the working directory */

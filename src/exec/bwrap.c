@@ -32,9 +32,9 @@
 
 enum { SHM_MIB = 16, MIB = 1024 * 1024 };
 
-#define PASSWD                                                   \
-    "root:x:0:0:root:/root:/usr/sbin/nologin\n"                  \
-    "sandbox:x:%1$u:%1$u:sandbox:" PLAN_HOME ":/bin/sh\n"        \
+#define PASSWD                                            \
+    "root:x:0:0:root:/root:/usr/sbin/nologin\n"           \
+    "sandbox:x:%1$u:%1$u:sandbox:" PLAN_HOME ":/bin/sh\n" \
     "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
 #define GROUP "root:x:0:\nsandbox:x:%1$u:\nnogroup:x:65534:\n"
 static const char hosts_text[] = "127.0.0.1 localhost\n::1 localhost\n";
@@ -47,8 +47,9 @@ static const char *const etc_always[] = { "/etc/alternatives", "/etc/fonts", "/e
                                           "/etc/ssl/certs", "/etc/ssl/openssl.cnf" };
 static const char *const etc_network[] = { "/etc/hosts", "/etc/resolv.conf", "/etc/services" };
 
-static const char *const folders[] = { "/etc", "/etc/ssl", "/opt", "/opt/impresario",
-                                       "/opt/impresario/bin", "/var" };
+static const char *const folders[] = {
+    "/etc", "/etc/ssl", "/opt", "/opt/impresario", "/opt/impresario/bin", "/var"
+};
 
 struct writer {
     struct bwrap_call *call;

@@ -280,8 +280,8 @@ int cage_enter(const struct cage_gate *gate, const struct cage_box *box, int wor
         return -1;
     }
     /* We stay an ordinary process: there is nothing to hide, we hold what the box is to get. */
-    if ((root ? unshare(CLONE_NEWNET) : rights_enter(CLONE_NEWNET)) < 0 || hand_down_right() < 0 || raise_interface("lo") < 0 ||
-        make_all_local(AF_INET) < 0)
+    if ((root ? unshare(CLONE_NEWNET) : rights_enter(CLONE_NEWNET)) < 0 || hand_down_right() < 0 ||
+        raise_interface("lo") < 0 || make_all_local(AF_INET) < 0)
         return -1;
     /* Without IPv6 in the kernel there is nothing to guard. */
     if (make_all_local(AF_INET6) < 0 && errno != EAFNOSUPPORT && errno != EOPNOTSUPP)

@@ -271,8 +271,7 @@ int launch(const struct launcher *l, int64_t id, struct plan *p, uid_t uid,
     if (setsockopt(control, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0 ||
         send_launch(l, p, basic ? uid : 0, control) < 0)
         return -1;
-    struct birth birth = { l,     id,       p,        group,          uid,
-                           basic, getpid(), control_inside, words_inside };
+    struct birth birth = { l, id, p, group, uid, basic, getpid(), control_inside, words_inside };
     /* Not fork(), after which a sanitizer's library may start a thread: who has threads cannot enter
      * a user namespace. */
     pid_t pid = _Fork();

@@ -131,8 +131,8 @@ static void without_user_namespaces_it_is_root_that_makes_the_others(void **stat
 {
     static const char *const walls[] = {
         "--unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup ",
-        "--as-pid-1 --cap-drop ALL --cap-add CAP_CHOWN --cap-add CAP_SETGID --cap-add CAP_SETUID "
-        "--cap-add CAP_SETPCAP --perms ",
+        ("--as-pid-1 --cap-drop ALL --cap-add CAP_CHOWN --cap-add CAP_SETGID --cap-add CAP_SETUID "
+         "--cap-add CAP_SETPCAP --perms "),
         "--remount-ro /dev --remount-ro / --chdir / --seccomp 14 ",
     };
     scoped(plan_free) struct plan *p = a_plan();

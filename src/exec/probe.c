@@ -94,10 +94,10 @@ bool probe_has_missing(const struct probe *r)
 }
 
 /* The walls between tenants, in the order of probe_level(). */
-static const char *const walls_of_boxes[] = { "bubblewrap",   "namespaces", "files", "privileges",
-                                              "system-calls", "secrets",    "limits",
-                                              WALL_USERNS };
-static const char *const walls_of_comfort[] = { "memory", "processes", "cpu", "network" };
+static const char *const walls_of_boxes[] = { "bubblewrap",   "namespaces", "files",  "privileges",
+                                              "system-calls", "secrets",    "limits", WALL_USERNS };
+static const char *const walls_of_comfort[] = { "memory", "processes", "cpu", "network",
+                                                WALL_LANDLOCK };
 
 static bool is_among(const char *name, const char *const *names, size_t n)
 {
@@ -402,6 +402,7 @@ static void judge_browser(struct probing *p)
     static const char *const advices[] = {
         "a box must not share these with the host: bubblewrap 0.8 or later from Debian",
         "see what else starts bubblewrap: a wrapper in place of /usr/bin/bwrap?",
+        "use a kernel with Landlock (5.19 or later, \"landlock\" among lsm=)",
         "see what else changes bubblewrap's mounts: a wrapper in place of /usr/bin/bwrap?",
         "run the server as root or as a normal user, without file capabilities on bwrap",
         "use a kernel with CONFIG_SECCOMP_FILTER, and keep other filters from replacing ours",
@@ -425,7 +426,8 @@ static void judge_browser(struct probing *p)
             judge_userns(p, no_userns);
             continue;
         }
-        add_wall(&p->report, wall_names[i], fine ? PROBE_OK : PROBE_MISSING,
+        enum probe_state otherwise = is_comfort(wall_names[i]) ? PROBE_WEAK : PROBE_MISSING;
+        add_wall(&p->report, wall_names[i], fine ? PROBE_OK : otherwise,
                  fine            ? mem_format("%d attempts from inside were stopped", t->held)
                  : t->open.n > 0 ? mem_format("not stopped: %s", buf_str(&t->open))
                                  : mem_text("nothing could be tried"),
@@ -483,10 +485,11 @@ static void judge_chromium(struct probing *p)
                  mem_format("%s, in its own sandbox inside of ours", version ? version : "?"),
                  NULL);
     else if (p->worked && spawner_no_userns(p->spawner))
-        add_wall(&p->report, "chromium", PROBE_WEAK,
-                 mem_format("%s, without a sandbox of its own: nothing but the box is around a page",
-                            version ? version : "?"),
-                 mem_text("as for " WALL_USERNS));
+        add_wall(
+            &p->report, "chromium", PROBE_WEAK,
+            mem_format("%s, without a sandbox of its own: nothing but the box is around a page",
+                       version ? version : "?"),
+            mem_text("as for " WALL_USERNS));
     else if (p->worked)
         add_wall(&p->report, "chromium", PROBE_MISSING,
                  mem_text("it starts, but not in its own sandbox"),

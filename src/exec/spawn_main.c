@@ -91,7 +91,7 @@ struct spawn {
     struct launcher launcher;
     struct cgroups *cgroups;
     char *no_userns; /* why boxes have to be built without; NULL: they do not */
-    uid_t uid; /* of the first slot; boxes run as us unless we are root */
+    uid_t uid;       /* of the first slot; boxes run as us unless we are root */
     bool uid_used[SPAWNER_SANDBOX_UIDS];
     struct box *boxes;
     struct timer *watchdog; /* while there are boxes whose memory no control group limits */
@@ -570,8 +570,8 @@ static char *owner_name(const char *data_dir)
  * filters of whoever started us can each be in the way, at the one step or at the other. */
 static int try_userns(uid_t uid)
 {
-    return setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 ||
-                   setresuid(uid, uid, uid) < 0 || rights_enter(CLONE_NEWNS) < 0 ||
+    return setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0 ||
+                   rights_enter(CLONE_NEWNS) < 0 ||
                    mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0
                ? errno
                : 0;

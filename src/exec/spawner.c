@@ -29,7 +29,7 @@ const char *const box_step_names[BOX_STEPS] = {
     [BOX_STEP_BWRAP] = "bubblewrap",      [BOX_STEP_NAMESPACE] = "namespaces",
     [BOX_STEP_USERNS] = "user-namespace", [BOX_STEP_LIMITS] = "limits",
     [BOX_STEP_FDS] = "descriptors",       [BOX_STEP_FOLDER] = "folder",
-    [BOX_STEP_PROGRAM] = "program",
+    [BOX_STEP_PROGRAM] = "program",       [BOX_STEP_LANDLOCK] = "landlock",
 };
 
 struct child {

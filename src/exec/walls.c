@@ -29,10 +29,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum wall { NAMESPACES, USER_NAMESPACES, FILES, PRIVILEGES, SYSTEM_CALLS, SECRETS, LIMITS, WALLS };
+enum wall {
+    NAMESPACES,
+    USER_NAMESPACES,
+    LANDLOCK,
+    FILES,
+    PRIVILEGES,
+    SYSTEM_CALLS,
+    SECRETS,
+    LIMITS,
+    WALLS
+};
 
-const char *const wall_names[] = { "namespaces", WALL_USERNS, "files",  "privileges",
-                                   "system-calls", "secrets", "limits", NULL };
+const char *const wall_names[] = { "namespaces", WALL_USERNS,  WALL_LANDLOCK,
+                                   "files",      "privileges", "system-calls",
+                                   "secrets",    "limits",     NULL };
 
 /* Of the namespaces, by their names in /proc/self/ns. */
 static const char *const namespaces[] = { "pid", "mnt", "net", "ipc", "uts", "cgroup", "user" };
@@ -319,6 +330,18 @@ static void try_files(struct visit *v)
     try_mounts(v);
 }
 
+/* A device that is none, which overlays mark what was deleted with: anybody may make it, except under
+ * Landlock. Nothing else in here shows whether that is there. */
+static void try_landlock(struct visit *v)
+{
+    static const char path[] = PLAN_TMP "/walls-device";
+    bool made = mknod(path, S_IFCHR | 0600, 0) == 0;
+
+    if (made)
+        (void)unlink(path);
+    judge(v, LANDLOCK, "a device", made);
+}
+
 /* ---- namespaces ---- */
 
 static void try_namespaces(struct visit *v)
@@ -511,6 +534,7 @@ int walls_main(int argc, char **argv)
     try_namespaces(&v);
     try_processes(&v);
     try_files(&v);
+    try_landlock(&v);
     try_privileges(&v);
     try_first_process(&v);
     try_descriptors(&v);

@@ -17,6 +17,9 @@ extern const char *const wall_names[]; /* ended by NULL */
 /* The one of them that boxes of the level "basic" go without. */
 #define WALL_USERNS "user-namespaces"
 
+/* And the one that those of "strong" may go without. */
+#define WALL_LANDLOCK "landlock"
+
 /* The program and its arguments for a plan: in a browser's box more is allowed. The namespaces of
  * the caller are those that the box must not be in. */
 void walls_args(struct plan *p);

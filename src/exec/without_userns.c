@@ -14,8 +14,7 @@
 
 int main(int argc, char **argv)
 {
-    const struct scmp_arg_cmp makes_one =
-        SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER);
+    const struct scmp_arg_cmp makes_one = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER);
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 
     if (argc < 2 || !filter ||
