@@ -247,6 +247,8 @@ static int look_at_walls(struct server *s)
         s->refusal = mem_format("the walls here are \"%s\", and sandbox_require is \"%s\": %s",
                                 s->level, s->settings.sandbox_require, why);
         spawner_refuse(s->spawner, s->refusal);
+    } else if (strcmp(s->level, "basic") == 0) {
+        spawner_accept_basic(s->spawner);
     }
     if (strcmp(s->level, "full") != 0)
         log_event(s->refusal ? LOG_ERROR : LOG_WARN,

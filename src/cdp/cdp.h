@@ -29,6 +29,7 @@ struct cdp_options {
     const char *shared;   /* the folder that both boxes see */
     const char *profiles; /* a folder for what browsers keep, of this box alone */
     bool probe;           /* see cdp/rules.h */
+    bool basic;           /* there are no user namespaces: Chromium goes without its own sandbox */
 };
 
 /* Serves one client, from its first message on, in a process of its own: returns when the client or

@@ -31,6 +31,7 @@ int cdp_main(int argc, char **argv)
         .chromium = PLAN_CHROMIUM,
         .shared = PLAN_SHARED,
         .profiles = PLAN_HOME,
+        .basic = getenv(PLAN_BASIC) != NULL,
         .probe = argc > 1 && strcmp(argv[1], "probe") == 0,
     };
     int running = 0;

@@ -279,7 +279,7 @@ static char **arguments(const struct serve *s, const struct wire_message *m)
 
     for (size_t i = 0; i < m->n; i++)
         room += m->data[i] == '\0';
-    char **all = mem_new_array(room + 4, sizeof *all);
+    char **all = mem_new_array(room + 5, sizeof *all);
     all[n++] = mem_text(s->o->chromium);
     for (const char *at = m->data; at < m->data + m->n; at += strlen(at) + 1) {
         if (strncmp(at, profile, strlen(profile)) == 0)
@@ -301,6 +301,8 @@ static char **arguments(const struct serve *s, const struct wire_message *m)
             return NULL;
         }
     }
+    if (s->o->basic)
+        all[n++] = mem_text("--no-sandbox");
     all[n++] = profile_of(s, folder);
     all[n] = mem_text("--remote-debugging-pipe");
     return all;

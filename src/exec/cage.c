@@ -9,7 +9,8 @@
  *
  * All of this is built with the rights of a user namespace that is made for it. They are dropped
  * before bubblewrap starts, which makes another user namespace inside of this one: nobody in the box
- * has a right over the rules, the routes or the interface.
+ * has a right over the rules, the routes or the interface. Where there are no user namespaces root
+ * builds it; then nobody in the box has a right over anything.
  *
  * The redirect goes to port 1, which a box cannot take for itself: ports below 1024 need a right.
  */
@@ -39,6 +40,8 @@
 #include <linux/rtnetlink.h>
 
 #define NFT_PROGRAM "/usr/sbin/nft"
+
+#define OVER_NETWORKS (RIGHT(CAP_NET_ADMIN) | RIGHT(CAP_NET_BIND_SERVICE) | RIGHT(CAP_NET_RAW))
 
 enum { CAGE_PORT = 1, BACKLOG = 512 };
 
@@ -70,7 +73,7 @@ static int write_file(const char *path, const char *text)
     return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
 }
 
-/* nft is not started as root either, and gets its right over the network by inheritance. */
+/* nft is not started as root, as a rule, and gets its right over the network by inheritance. */
 static int hand_down_right(void)
 {
     struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -269,6 +272,7 @@ int cage_enter(const struct cage_gate *gate, const struct cage_box *box, int wor
 {
     bool loopback = box->registry ? gate->registry_loopback : gate->loopback;
     scoped(mem_free) char *ports = mem_format("%d 65535", CAGE_OWN_PORTS);
+    bool root = geteuid() == 0;
 
     if (gate->fd < 0) {
         (void)dprintf(words, "the process that makes connections is down");
@@ -276,8 +280,8 @@ int cage_enter(const struct cage_gate *gate, const struct cage_box *box, int wor
         return -1;
     }
     /* We stay an ordinary process: there is nothing to hide, we hold what the box is to get. */
-    if (rights_enter(CLONE_NEWNET) < 0 || hand_down_right() < 0 || raise_interface("lo") < 0 ||
-        make_all_local(AF_INET) < 0)
+    if ((root ? unshare(CLONE_NEWNET) : rights_enter(CLONE_NEWNET)) < 0 || hand_down_right() < 0 ||
+        raise_interface("lo") < 0 || make_all_local(AF_INET) < 0)
         return -1;
     /* Without IPv6 in the kernel there is nothing to guard. */
     if (make_all_local(AF_INET6) < 0 && errno != EAFNOSUPPORT && errno != EOPNOTSUPP)
@@ -290,5 +294,5 @@ int cage_enter(const struct cage_gate *gate, const struct cage_box *box, int wor
     /* Nothing runs in here yet, so nothing can connect before the rules stand. */
     if (load_rules(loopback, words) < 0 || hand_over(gate, box) < 0)
         return -1;
-    return rights_keep(0);
+    return rights_keep(root ? ~OVER_NETWORKS : 0);
 }

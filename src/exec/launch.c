@@ -92,12 +92,13 @@ static uint32_t list_fds(const struct plan *p, int32_t *inside)
 }
 
 /* The first message to the box: it lies in the socket before the box exists. */
-static int send_launch(const struct launcher *l, const struct plan *p, int control)
+static int send_launch(const struct launcher *l, const struct plan *p, uid_t basic_uid, int control)
 {
     const struct plan_limits *limits = &p->limits;
     scoped(buf_done) struct buf message = { 0 };
     struct box_launch head = {
-        .host_userns = l->host_userns,
+        .host_userns = basic_uid ? 0 : l->host_userns,
+        .basic_uid = basic_uid,
         .processes = (uint64_t)limits->pids + OWN_PROCESSES,
         .data_bytes = l->limits_memory ? BOX_NO_LIMIT : (uint64_t)limits->memory_mib << 20,
         .file_bytes = (uint64_t)limits->file_mib << 20,
@@ -136,6 +137,7 @@ struct birth {
     struct half own, browser;
     const struct cgroup *group;
     uid_t uid;
+    bool basic; /* it is root until the box's first process becomes that user */
     pid_t parent;
 };
 
@@ -184,8 +186,10 @@ static void die_with_parent(const struct birth *b)
 
 static void become_user(const struct birth *b)
 {
-    if (b->l->view.as_root && (setgroups(0, NULL) < 0 || setresgid(b->uid, b->uid, b->uid) < 0 ||
-                               setresuid(b->uid, b->uid, b->uid) < 0))
+    bool changes = b->l->view.as_root && !b->basic;
+
+    if (changes && (setgroups(0, NULL) < 0 || setresgid(b->uid, b->uid, b->uid) < 0 ||
+                    setresuid(b->uid, b->uid, b->uid) < 0))
         fail(b, BOX_STEP_USER);
     die_with_parent(b);
 }
@@ -215,7 +219,8 @@ static void listen_for_job(const struct birth *b)
     const struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = VIEW_SHARED_SOCKET };
     int fd = b->browser.plan->fds[BROWSER_LISTENS];
 
-    if (bind(fd, (const struct sockaddr *)&at, sizeof at) < 0 || listen(fd, BACKLOG) < 0)
+    if (bind(fd, (const struct sockaddr *)&at, sizeof at) < 0 || listen(fd, BACKLOG) < 0 ||
+        (b->basic && lchown(VIEW_SHARED_SOCKET, b->uid, b->uid) < 0))
         fail_about(b, BOX_STEP_VIEW, VIEW_SHARED_SOCKET);
 }
 
@@ -262,8 +267,9 @@ static _Noreturn void become_bubblewrap(struct birth *b)
             fds[n++] = plan->fds[i];
     }
     view_init(&view, &l->view, plan);
-    bwrap_call(plan, &view.from, plan->limits.browser ? &l->browser_filter : &l->filter, &l->box, n,
-               &call);
+    view.from.basic_uid = b->basic ? b->uid : 0;
+    bool nesting = plan->limits.browser && !b->basic;
+    bwrap_call(plan, &view.from, nesting ? &l->browser_filter : &l->filter, &l->box, n, &call);
     for (size_t i = 0; i < call.n_files; i++)
         fds[n++] = fd_of(&call.files[i]);
     fds[n++] = fd_of(&call.args);
@@ -345,11 +351,13 @@ static inline void lines_done_at(struct lines *s)
     lines_done(s);
 }
 
-static int lines_init(struct lines *s, const struct launcher *l, struct plan *p)
+static int lines_init(struct lines *s, const struct launcher *l, struct plan *p, uid_t basic_uid)
 {
     int ends[2], on = 1;
 
     s->half.plan = p;
+    if (basic_uid)
+        plan_env(p, PLAN_BASIC, "1");
     if (wire_pair(ends) < 0)
         return -1;
     s->control = ends[0];
@@ -360,7 +368,7 @@ static int lines_init(struct lines *s, const struct launcher *l, struct plan *p)
     s->half.stderr_ = ends[1];
     return setsockopt(s->control, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0
                ? -1
-               : send_launch(l, p, s->control);
+               : send_launch(l, p, basic_uid, s->control);
 }
 
 static const struct lines no_lines = { -1, -1, { NULL, -1, -1 } };
@@ -379,14 +387,16 @@ static int give_socket(struct plan *browser)
 int launch(const struct launcher *l, int64_t id, struct plan *p, uid_t uid,
            const struct cgroup *group, struct launch *out, struct launch *browser)
 {
+    uid_t basic_uid = l->no_userns && p->basic ? uid : 0;
     scoped(lines_done) struct lines own = no_lines;
     scoped(lines_done) struct lines beside = no_lines;
 
-    if (lines_init(&own, l, p) < 0)
+    if (lines_init(&own, l, p, basic_uid) < 0)
         return -1;
-    if (p->browser && (give_socket(p->browser) < 0 || lines_init(&beside, l, p->browser) < 0))
+    if (p->browser &&
+        (give_socket(p->browser) < 0 || lines_init(&beside, l, p->browser, basic_uid) < 0))
         return -1;
-    struct birth birth = { l, id, own.half, beside.half, group, uid, getpid() };
+    struct birth birth = { l, id, own.half, beside.half, group, uid, basic_uid != 0, getpid() };
     /* Not fork(), after which a sanitizer's library may start a thread: who has threads cannot enter
      * a user namespace. */
     pid_t pid = _Fork();

@@ -20,6 +20,7 @@ struct launcher {
     struct buf box;                    /* bytes of the first process's program */
     struct cage_gate gate;
     uint64_t host_userns;
+    bool no_userns;     /* we are root, and plans that accept it are built without */
     bool limits_memory; /* by control group, so that processes need no limit each */
 };
 

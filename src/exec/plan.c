@@ -145,6 +145,13 @@ void plan_fd(struct plan *p, int fd, int inside)
     p->fds[inside] = fd;
 }
 
+void plan_accept_basic(struct plan *p)
+{
+    p->basic = true;
+    if (p->browser)
+        plan_accept_basic(p->browser);
+}
+
 json_t *plan_to_json(const struct plan *p)
 {
     json_t *args = json_array(), *env = json_object(), *binds = json_array();
@@ -168,11 +175,11 @@ json_t *plan_to_json(const struct plan *p)
     }
 
     const struct plan_limits *l = &p->limits;
-    return json_pack("{s:s,s:s,s:i,s:i,s:i,s:i,s:i,s:b,s:o,s:o,s:o,s:o,s:o,s:o*}", "name", p->name,
-                     "net", net_names[l->net], "memory_mib", l->memory_mib, "pids", l->pids,
-                     "work_mib", l->work_mib, "file_mib", l->file_mib, "cpu_percent",
-                     l->cpu_percent, "browser", (int)l->browser, "args", args, "env", env, "binds",
-                     binds, "links", links, "fds", fds, "beside",
+    return json_pack("{s:s,s:s,s:i,s:i,s:i,s:i,s:i,s:b,s:b,s:o,s:o,s:o,s:o,s:o,s:o*}", "name",
+                     p->name, "net", net_names[l->net], "memory_mib", l->memory_mib, "pids",
+                     l->pids, "work_mib", l->work_mib, "file_mib", l->file_mib, "cpu_percent",
+                     l->cpu_percent, "browser", (int)l->browser, "basic", (int)p->basic, "args",
+                     args, "env", env, "binds", binds, "links", links, "fds", fds, "beside",
                      p->browser ? plan_to_json(p->browser) : NULL);
 }
 
@@ -207,6 +214,7 @@ int plan_from_json(const json_t *value, struct plan **out, struct err *e)
         return err_set(e, ERR_INTERNAL, "a plan that is none");
 
     scoped(plan_free) struct plan *p = plan_new(name, &l);
+    p->basic = json_bool(value, "basic", false);
     json_array_foreach(args, i, item) {
         plan_arg(p, json_string_value(item));
     }

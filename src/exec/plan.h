@@ -12,7 +12,8 @@
  * A plan may have a browser, which is a box of its own. The two have the network in common, and
  * /work/shared; where Chromium is on the host, the first finds a tool of ours that leads to it.
  *
- * Inside, the program is user 1000, alone with its children, and the only names it sees are these.
+ * Inside, the program is user 1000 (but see plan_accept_basic()), alone with its children, and the
+ * only names it sees are these.
  * Plans that break the rules below are bugs of ours and trip an assert: nothing here comes from a
  * tenant but the contents of descriptors.
  */
@@ -93,6 +94,13 @@ void plan_browser(struct plan *p, struct plan *browser);
 /* The descriptor is taken. Give pipes and sockets only: a regular file could be truncated by the
  * box. Where nothing is given, 0, 1 and 2 are /dev/null. */
 void plan_fd(struct plan *p, int fd, int inside);
+
+/* Where there are no user namespaces it may be built without one, if the server is root: at the level
+ * "basic" of SECURITY.md. Without this it is not built there. Inside, the program is the user that
+ * this box has on the host, and PLAN_BASIC is set to "1" in its environment: Chromium has to go
+ * without its own sandbox then. */
+#define PLAN_BASIC "IMPRESARIO_BASIC_SANDBOX"
+void plan_accept_basic(struct plan *p);
 
 /* All of it as one JSON object, for people and tests. */
 void plan_print(const struct plan *p, struct buf *out);

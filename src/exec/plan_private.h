@@ -23,6 +23,7 @@ struct plan_pairs {
 struct plan {
     char *name;
     struct plan_limits limits;
+    bool basic;              /* accepted */
     struct plan_pairs args;  /* a */
     struct plan_pairs env;   /* a=b */
     struct plan_pairs binds; /* the host's a is seen as b */

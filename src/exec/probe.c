@@ -98,9 +98,10 @@ bool probe_has_missing(const struct probe *r)
 }
 
 /* The walls between tenants, in the order of probe_level(). */
-static const char *const walls_of_boxes[] = { "bubblewrap",   "namespaces", "files", "privileges",
-                                              "system-calls", "secrets",    "limits" };
-static const char *const walls_of_comfort[] = { "memory", "processes", "cpu", "network" };
+static const char *const walls_of_boxes[] = { "bubblewrap",   "namespaces", "files",  "privileges",
+                                              "system-calls", "secrets",    "limits", WALL_USERNS };
+static const char *const walls_of_comfort[] = { "memory", "processes", "cpu", "network",
+                                                WALL_LANDLOCK };
 
 static bool is_among(const char *name, const char *const *names, size_t n)
 {
@@ -127,9 +128,20 @@ static bool is_comfort(const char *name)
     return is_among(name, walls_of_comfort, n_items(walls_of_comfort)) || is_own_wall(name);
 }
 
+static bool is_of_boxes(const char *name)
+{
+    return is_among(name, walls_of_boxes, n_items(walls_of_boxes));
+}
+
 static bool is_wall(const char *name)
 {
-    return is_among(name, walls_of_boxes, n_items(walls_of_boxes)) || is_comfort(name);
+    return is_of_boxes(name) || is_comfort(name);
+}
+
+/* Boxes are built without user namespaces, as there are none. */
+static bool is_basic(const struct probe_wall *w)
+{
+    return w->state == PROBE_WEAK && strcmp(w->name, WALL_USERNS) == 0;
 }
 
 const char *probe_level(const struct probe *r)
@@ -138,20 +150,37 @@ const char *probe_level(const struct probe *r)
 
     for (size_t i = 0; i < r->n; i++) {
         const struct probe_wall *w = &r->walls[i];
-        if (w->state != PROBE_OK && is_among(w->name, walls_of_boxes, n_items(walls_of_boxes)))
+        if (is_basic(w))
+            level = "basic";
+        else if (w->state != PROBE_OK && is_of_boxes(w->name))
             return "below";
-        if (w->state != PROBE_OK && is_comfort(w->name))
+        else if (w->state != PROBE_OK && is_comfort(w->name) && strcmp(level, "full") == 0)
             level = "strong";
     }
     return level;
 }
 
-bool probe_level_is_enough(const char *level, const char *required)
+static int rank(const char *level)
 {
-    return strcmp(level, "full") == 0 || strcmp(level, required) == 0;
+    static const char *const levels[] = { "below", "basic", "strong", "full" };
+    int i = 0;
+
+    while (i < (int)n_items(levels) && strcmp(level, levels[i]) != 0)
+        i++;
+    return i;
 }
 
-json_t *probe_to_json(const struct probe *r)
+bool probe_level_is_enough(const char *level, const char *required)
+{
+    return rank(level) >= rank(required);
+}
+
+bool probe_is_ready(const struct probe *r, const char *required)
+{
+    return !probe_has_missing(r) && probe_level_is_enough(probe_level(r), required);
+}
+
+json_t *probe_to_json(const struct probe *r, const char *required)
 {
     json_t *walls = json_array();
 
@@ -162,7 +191,7 @@ json_t *probe_to_json(const struct probe *r)
                                                "advice", w->advice));
     }
     return json_pack("{s:s,s:b,s:o}", "sandbox_level", probe_level(r), "ready",
-                     (int)!probe_has_missing(r), "walls", walls);
+                     (int)probe_is_ready(r, required), "walls", walls);
 }
 
 /* ---- what can be seen without a box ---- */
@@ -176,7 +205,7 @@ static bool is_setting(const char *path, const char *value)
            strncmp(text, value, strlen(value)) == 0 && text[strlen(value)] == '\n';
 }
 
-static const char *advise_namespaces(const struct probing *p)
+static const char *advise_namespaces(const char *trouble)
 {
     static const struct {
         const char *path, *value, *advice;
@@ -205,7 +234,7 @@ static const char *advise_namespaces(const struct probing *p)
             return settings[i].advice;
     }
     for (size_t i = 0; i < n_items(troubles); i++) {
-        if (strstr(p->trouble, troubles[i].words))
+        if (strstr(trouble, troubles[i].words))
             return troubles[i].advice;
     }
     return "a container or a service manager may forbid user namespaces (Docker's default filter "
@@ -360,7 +389,16 @@ static void judge_plain(struct probing *p)
         add_tried(p);
     else
         add_wall(&p->report, "namespaces", PROBE_MISSING, mem_text(p->trouble),
-                 mem_text(advise_namespaces(p)));
+                 mem_text(advise_namespaces(p->trouble)));
+}
+
+static void judge_userns(struct probing *p, const char *why)
+{
+    scoped(mem_free) char *of_host =
+        mem_format("boxes are in the host's, and Chromium has no sandbox of its own: %s", why);
+
+    add_wall(&p->report, WALL_USERNS, PROBE_WEAK, take(of_host),
+             mem_format("%s. To accept less: --sandbox-require basic", advise_namespaces(why)));
 }
 
 static void judge_job(struct probing *p)
@@ -369,13 +407,15 @@ static void judge_job(struct probing *p)
         add_tried(p);
     else
         add_wall(&p->report, "namespaces", PROBE_MISSING, mem_format("a job's box: %s", p->trouble),
-                 mem_text(advise_namespaces(p)));
+                 mem_text(advise_namespaces(p->trouble)));
 }
 
 static void judge_browser(struct probing *p)
 {
     static const char *const advices[] = {
         "a box must not share these with the host: bubblewrap 0.8 or later from Debian",
+        "see what else starts bubblewrap: a wrapper in place of /usr/bin/bwrap?",
+        "use a kernel with Landlock (5.19 or later, \"landlock\" among lsm=)",
         "see what else changes bubblewrap's mounts: a wrapper in place of /usr/bin/bwrap?",
         "run the server as root or as a normal user, without file capabilities on bwrap",
         "use a kernel with CONFIG_SECCOMP_FILTER, and keep other filters from replacing ours",
@@ -383,16 +423,24 @@ static void judge_browser(struct probing *p)
         "see the hard limits that the service manager sets (LimitCORE=, LimitNPROC=)",
     };
 
+    const char *no_userns = spawner_no_userns(p->spawner);
+
     if (!p->worked) {
         add_wall(&p->report, "namespaces", PROBE_MISSING,
-                 mem_format("a browser's box: %s", p->trouble), mem_text(advise_namespaces(p)));
+                 mem_format("a browser's box: %s", p->trouble),
+                 mem_text(advise_namespaces(p->trouble)));
         return;
     }
     add_tried(p);
     for (size_t i = 0; wall_names[i]; i++) {
         const struct tried *t = &p->tried[i];
         bool fine = t->open.n == 0 && t->held > 0;
-        add_wall(&p->report, wall_names[i], fine ? PROBE_OK : PROBE_MISSING,
+        if (!fine && no_userns && strcmp(wall_names[i], WALL_USERNS) == 0) {
+            judge_userns(p, no_userns);
+            continue;
+        }
+        enum probe_state otherwise = is_comfort(wall_names[i]) ? PROBE_WEAK : PROBE_MISSING;
+        add_wall(&p->report, wall_names[i], fine ? PROBE_OK : otherwise,
                  fine            ? mem_format("%d attempts from inside were stopped", t->held)
                  : t->open.n > 0 ? mem_format("not stopped: %s", buf_str(&t->open))
                                  : mem_text("nothing could be tried"),
@@ -444,13 +492,19 @@ static void judge_chromium(struct probing *p)
 {
     scoped(mem_free) char *version = line_of(p, "version");
     scoped(mem_free) char *failed = line_of(p, "failed");
-    bool sandboxed = strstr(buf_str(&p->text), "adequately sandboxed") != NULL;
+    bool sandboxed = strstr(buf_str(&p->text), "You are adequately sandboxed") != NULL;
 
     if (p->worked && sandboxed)
         add_wall(&p->report, "chromium", PROBE_OK,
                  mem_format("%s, in its own sandbox inside of a box of its own",
                             version ? version : "?"),
                  NULL);
+    else if (p->worked && spawner_no_userns(p->spawner))
+        add_wall(
+            &p->report, "chromium", PROBE_WEAK,
+            mem_format("%s, without a sandbox of its own: nothing but the box is around a page",
+                       version ? version : "?"),
+            mem_text("as for " WALL_USERNS));
     else if (p->worked)
         add_wall(&p->report, "chromium", PROBE_MISSING,
                  mem_text("it starts, but not in its own sandbox"),
@@ -619,6 +673,7 @@ static void run_next(struct probing *p)
         return;
     }
     struct plan *plan = plan_of(c);
+    plan_accept_basic(plan); /* to find out; whether it is enough is not ours to say */
     plan_fd(plan, ends[1], 1);
 
     p->canary = c;
@@ -716,6 +771,8 @@ const char *probe_boxes(struct spawner *s, bool caged,
         json_object_set_new(*layers, w->name, json_boolean(w->state == PROBE_OK));
         if (w->state != PROBE_OK)
             buf_format(&text, "%s%s: %s", text.n ? "; " : "", w->name, w->found);
+        if (w->state != PROBE_OK && is_of_boxes(w->name) && w->advice)
+            buf_format(&text, " (%s)", w->advice);
     }
     *why = buf_take(&text);
     return probe_level(&p->report);

@@ -21,6 +21,7 @@
 #include "exec/confine.h"
 #include "exec/launch.h"
 #include "exec/plan_private.h"
+#include "exec/rights.h"
 #include "exec/spawner.h"
 #include "exec/spawner_private.h"
 #include "exec/watchdog.h"
@@ -28,11 +29,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -98,7 +102,8 @@ struct spawn {
 
     struct launcher launcher;
     struct cgroups *cgroups;
-    uid_t uid; /* of the first slot; boxes run as us unless we are root */
+    char *no_userns; /* why boxes have to be built without; NULL: they do not */
+    uid_t uid;       /* of the first slot; boxes run as us unless we are root */
     bool uid_used[SPAWNER_SANDBOX_UIDS];
     struct box *boxes;
     struct timer *watchdog; /* while there are boxes whose memory no control group limits */
@@ -142,8 +147,8 @@ static void tell_ready(struct spawn *s, const struct confined *walls)
         const char *why = cgroups_missing(s->cgroups, kind);
         json_object_set_new(missing, cgroup_names[kind], json_or_null(why));
     }
-    tell(s, json_pack("{s:s,s:o,s:o}", "t", "ready", "missing", missing, "walls",
-                      confined_to_json(walls)));
+    tell(s, json_pack("{s:s,s:o,s:o,s:o}", "t", "ready", "missing", missing, "no_userns",
+                      json_or_null(s->no_userns), "walls", confined_to_json(walls)));
 }
 
 static void tell_exit(struct spawn *s, int64_t id, const struct child_exit *how)
@@ -652,7 +657,33 @@ static char *owner_name(const char *data_dir)
     return mem_format("%llx-%llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
 }
 
-static int run(struct spawn *s, const struct view_options *view, const struct confine_options *own,
+/* What bubblewrap does first, as the user of a box. Settings of the kernel, its security modules and
+ * filters of whoever started us can each be in the way, at the one step or at the other. */
+static int try_userns(uid_t uid)
+{
+    return setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0 ||
+                   rights_enter(CLONE_NEWNS) < 0 ||
+                   mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0
+               ? errno
+               : 0;
+}
+
+/* Root alone has another way to make boxes. */
+static char *look_for_userns(uid_t uid)
+{
+    int status = 0;
+
+    if (geteuid() != 0)
+        return NULL;
+    pid_t pid = _Fork();
+    if (pid == 0)
+        _exit(try_userns(uid));
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || !WEXITSTATUS(status))
+        return NULL; /* what is wrong then shows in the first box */
+    return mem_format("user namespaces cannot be made here: %s", strerror(WEXITSTATUS(status)));
+}
+
+static int run(struct spawn *s, const struct view_options *view, struct confine_options *own,
                uid_t uid, struct err *e)
 {
     scoped(mem_free) char *owner = owner_name(view->data_dir); /* before it is covered */
@@ -662,6 +693,8 @@ static int run(struct spawn *s, const struct view_options *view, const struct co
         return -1;
     s->uid = uid;
     s->cgroups = cgroups_open(&cgroup_source_proc, owner);
+    s->no_userns = look_for_userns(uid);
+    s->launcher.no_userns = own->no_userns = s->no_userns;
     s->launcher.limits_memory = !cgroups_missing(s->cgroups, CGROUP_MEMORY);
     s->loop = loop_new(&clock_real);
     s->server_watch = loop_watch(s->loop, s->server, EPOLLIN, on_server, s);
@@ -696,7 +729,7 @@ int exec_main(int argc, char **argv)
         .data_dir = argv[SPAWN_ARG_DATA],
         .as_root = geteuid() == 0,
     };
-    const struct confine_options own = {
+    struct confine_options own = {
         .who = CONFINE_SPAWNER,
         .data_dir = view.data_dir,
         .program = view.program,
@@ -711,6 +744,7 @@ int exec_main(int argc, char **argv)
         (void)fprintf(stderr, "impresario-spawn: %s\n", e.msg);
     timer_free(s.watchdog);
     cgroups_close(s.cgroups);
+    mem_free(s.no_userns);
     launcher_done(&s.launcher);
     loop_free(s.loop);
     return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -29,13 +29,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum wall { NAMESPACES, FILES, PRIVILEGES, SYSTEM_CALLS, SECRETS, LIMITS, WALLS };
+enum wall {
+    NAMESPACES,
+    USER_NAMESPACES,
+    LANDLOCK,
+    FILES,
+    PRIVILEGES,
+    SYSTEM_CALLS,
+    SECRETS,
+    LIMITS,
+    WALLS
+};
 
-const char *const wall_names[] = { "namespaces", "files",  "privileges", "system-calls",
-                                   "secrets",    "limits", NULL };
+const char *const wall_names[] = { "namespaces", WALL_USERNS,  WALL_LANDLOCK,
+                                   "files",      "privileges", "system-calls",
+                                   "secrets",    "limits",     NULL };
 
 /* Of the namespaces, by their names in /proc/self/ns. */
-static const char *const namespaces[] = { "user", "pid", "mnt", "net", "ipc", "uts", "cgroup" };
+static const char *const namespaces[] = { "pid", "mnt", "net", "ipc", "uts", "cgroup", "user" };
 
 struct visit {
     bool browser; /* it is a browser's box */
@@ -322,6 +333,18 @@ static void try_files(struct visit *v)
     try_mounts(v);
 }
 
+/* A device that is none, which overlays mark what was deleted with: anybody may make it, except under
+ * Landlock. Nothing else in here shows whether that is there. */
+static void try_landlock(struct visit *v)
+{
+    static const char path[] = PLAN_TMP "/walls-device";
+    bool made = mknod(path, S_IFCHR | 0600, 0) == 0;
+
+    if (made)
+        (void)unlink(path);
+    judge(v, LANDLOCK, "a device", made);
+}
+
 /* ---- namespaces ---- */
 
 static void try_namespaces(struct visit *v)
@@ -335,7 +358,8 @@ static void try_namespaces(struct visit *v)
         name[n > 0 ? n : 0] = '\0';
         for (int k = 0; k < v->n_hosts; k++)
             shared |= strcmp(name, v->hosts[k]) == 0;
-        judge(v, NAMESPACES, namespaces[i], n <= 0 || shared);
+        judge(v, strcmp(namespaces[i], "user") == 0 ? USER_NAMESPACES : NAMESPACES, namespaces[i],
+              n <= 0 || shared);
     }
     /* The box's first process leads its session, which no terminal has. */
     judge(v, NAMESPACES, "session", getsid(0) <= 0);
@@ -523,6 +547,7 @@ int walls_main(int argc, char **argv)
     try_namespaces(&v);
     try_processes(&v);
     try_files(&v);
+    try_landlock(&v);
     if (v.job) /* the tool lies in its place */
         judge(&v, FILES, "the browser's files", access("/usr/lib/chromium/icudtl.dat", F_OK) == 0);
     try_privileges(&v);

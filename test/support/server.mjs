@@ -47,12 +47,14 @@ export class Server {
     /**
      * Starts a server on a port of the kernel's choice.
      *
-     * @param {{data?: string, env?: Record<string, string>, args?: string[], binary?: string}} [options]
-     *   `data`: a folder that an earlier server left; else a new one. `binary`: another one than the tested
+     * @param {{data?: string, env?: Record<string, string>, args?: string[], binary?: string, under?: string[]}} [options]
+     *   `data`: a folder that an earlier server left; else a new one. `binary`: another one than the tested.
+     *   `under`: a program that runs it, with its arguments
      */
-    static async start({ data, env = {}, args = [], binary = BINARY } = {}) {
+    static async start({ data, env = {}, args = [], binary = BINARY, under = [] } = {}) {
         const server = new Server("", data ?? mkdtempSync(join(tmpdir(), "impresario-test-")));
-        const child = spawn(binary, ["serve", "--data", server.data, "--listen", "127.0.0.1:0", ...args], {
+        const [program, ...before] = [...under, binary];
+        const child = spawn(program, [...before, "serve", "--data", server.data, "--listen", "127.0.0.1:0", ...args], {
             env: {
                 ...process.env,
                 IMPRESARIO_EGRESS_ALLOW: "127.0.0.1",
