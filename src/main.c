@@ -5,6 +5,7 @@
  */
 #include "artifact/pack.h"
 #include "artifact/unpack.h"
+#include "cdp/cdp.h"
 #include "cli/cli.h"
 #include "cli/doctor.h"
 #include "egress/egress.h"
@@ -40,6 +41,7 @@ int main(int argc, char **argv)
         { "routes", "Print the API's description", routes_main },
         { "unpack", NULL, unpack_main },
         { "pack", NULL, pack_main },
+        { "cdp", NULL, cdp_main },
         { "walls", NULL, walls_main },
         { "own-walls", NULL, own_walls_main },
         { 0 },
@@ -52,5 +54,7 @@ int main(int argc, char **argv)
         return egress_main(argc, argv);
     if (argc > 0 && registry_wanted(argv[0]))
         return registry_main(argc, argv);
+    if (argc > 0 && cdp_pipe_wanted(argv[0]))
+        return cdp_pipe_main(argc, argv);
     return cli_main(argc, argv, own);
 }

@@ -26,6 +26,7 @@ export const out = env.IMPRESARIO_OUT ?? "/out";
 /** The server's own binary, used as a tool: `pack` and `unpack`. */
 export const tool = env.IMPRESARIO_TOOL ?? join(dirname(runner), "bin", "impresario");
 
+/** In a box this is our tool, which leads to the browser's box. */
 export const chromium = env.IMPRESARIO_CHROMIUM ?? "/usr/lib/chromium/chromium";
 
 /** The certificates of this machine, for npm. */

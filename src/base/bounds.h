@@ -61,6 +61,15 @@ enum {
     /* What the public client prints in full, and a person can still read. */
     LIMIT_BUILD_ERROR = 16 * 1024,
 
+    /* One message to a browser: Playwright sends files of up to 50 MB in one, as base64. And one from a
+     * browser, which is not held; a picture of a page can be long. */
+    LIMIT_CDP_COMMAND = 96 * 1024 * 1024,
+    LIMIT_CDP_ANSWER = 256 * 1024 * 1024,
+
+    /* Browsers that one job may have at a time, and files that it may choose at once. */
+    LIMIT_BROWSERS = 16,
+    LIMIT_CHOSEN_FILES = 1000,
+
     /* One line from a sandbox; a screenshot in base64 is the longest that is meant. */
     LIMIT_FRAME = 16 * 1024 * 1024,
 

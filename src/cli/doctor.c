@@ -39,7 +39,8 @@ static const struct args doctor_args = {
 struct visit {
     struct screen screen;
     bool json;
-    bool missing;
+    bool ready;
+    const char *required;
     struct loop *loop;
 };
 
@@ -61,15 +62,18 @@ static void print_advice(const struct stream *to, const struct probe *r)
     (void)fputc('\n', to->file);
 }
 
-static void print_verdict(const struct stream *to, const struct probe *r)
+static void print_verdict(const struct stream *to, const struct probe *r, const char *required)
 {
-    bool missing = probe_has_missing(r);
-    enum style style = missing ? STYLE_RED : STYLE_GREEN;
+    enum style style = probe_is_ready(r, required) ? STYLE_GREEN : STYLE_RED;
 
-    (void)fprintf(to->file, "\n%sSandbox level: %s.%s %s\n", style_on(to, style), probe_level(r),
-                  style_off(to, style),
-                  missing ? "Something that the server needs is missing here."
-                          : "The server can run workflows here.");
+    (void)fprintf(to->file, "\n%sSandbox level: %s.%s ", style_on(to, style), probe_level(r),
+                  style_off(to, style));
+    if (probe_has_missing(r))
+        (void)fprintf(to->file, "Something that the server needs is missing here.\n");
+    else if (!probe_is_ready(r, required))
+        (void)fprintf(to->file, "The server runs nothing here: sandbox_require is %s.\n", required);
+    else
+        (void)fprintf(to->file, "The server can run workflows here.\n");
 }
 
 static void print_table(const struct stream *to, const struct probe *r)
@@ -90,16 +94,16 @@ static void on_report(void *arg, const struct probe *r)
     struct visit *v = arg;
     const struct stream *to = &v->screen.out;
 
-    v->missing = probe_has_missing(r);
+    v->ready = probe_is_ready(r, v->required);
     if (v->json) {
-        scoped(json_decref) json_t *value = probe_to_json(r);
+        scoped(json_decref) json_t *value = probe_to_json(r, v->required);
         scoped(mem_free) char *text =
             json_print_as(value, to->terminal ? JSON_INDENT(2) : JSON_COMPACT);
         (void)fprintf(to->file, "%s\n", text);
     } else {
         print_table(to, r);
         print_advice(to, r);
-        print_verdict(to, r);
+        print_verdict(to, r, v->required);
     }
     (void)fflush(to->file);
     loop_stop(v->loop);
@@ -134,6 +138,7 @@ static int examine(struct visit *v, const struct settings *settings, const char 
         probe.own[CONFINE_SPAWNER] = spawner_walls(spawner);
     spawner_attach(spawner, loop);
     v->loop = loop;
+    v->required = settings->sandbox_require;
     scoped(probing_free) struct probing *probing = probe_start(spawner, loop, &probe, on_report, v);
     loop_run(loop);
     for (int who = 0; who < CONFINE_PROCESSES; who++)
@@ -176,5 +181,5 @@ int doctor_main(int argc, char **argv)
     (void)tree_remove(folder);
     if (e.code)
         return complain(&v, &e, EXIT_OUTCOME);
-    return v.missing ? EXIT_OUTCOME : EXIT_FINE;
+    return v.ready ? EXIT_FINE : EXIT_OUTCOME;
 }

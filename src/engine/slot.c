@@ -257,11 +257,17 @@ struct plan *slot_plan(struct engine *e, const char *name)
         .memory_mib = (int)e->settings->job_memory_mib,
         .pids = 1024,
         .work_mib = (int)e->settings->job_disk_mib,
-        .browser = true,
     };
-    struct plan *plan = plan_new(name, &limits);
+    struct plan_limits of_browser = limits;
+    of_browser.browser = true;
+    scoped(mem_free) char *browser_name = mem_format("%s-browser", name);
+    struct plan *plan = plan_new(name, &limits), *browser = plan_new(browser_name, &of_browser);
 
     plan_env_runtime(plan);
+    plan_env_runtime(browser);
+    plan_arg(browser, PLAN_PROGRAM);
+    plan_arg(browser, "cdp");
+    plan_browser(plan, browser);
     return plan;
 }
 

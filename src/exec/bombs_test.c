@@ -2,7 +2,7 @@
  *
  * What fills, opens and forks without an end, from inside of a box of each kind: each ends at a
  * bound that has a name, and the next box is not the worse for it. With --as-user as someone who is
- * not root, who has no control groups.
+ * not root, who has no control groups; with --basic where there are no user namespaces.
  */
 #include "exec/box_testing.h"
 #include "exec/exec.h"
@@ -165,6 +165,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "--as-user") == 0 && geteuid() == 0 &&
         (setgid(TEST_USER) < 0 || setuid(TEST_USER) < 0))
         return EXIT_FAILURE;
+    box_world_basic = argc > 1 && strcmp(argv[1], "--basic") == 0;
     (void)signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
         TEST(forks_end_at_the_number_of_processes),

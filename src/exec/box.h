@@ -31,6 +31,7 @@ enum box_step {
     BOX_STEP_BWRAP,     /* start bubblewrap */
     BOX_STEP_NAMESPACE, /* bubblewrap itself: namespaces, mounts, filter */
     BOX_STEP_USERNS,    /* the user namespace is not the host's */
+    BOX_STEP_LANDLOCK,  /* rules for files, which a basic box does not go without */
     BOX_STEP_LIMITS,    /* resource limits */
     BOX_STEP_FDS,       /* descriptors in their places */
     BOX_STEP_FOLDER,    /* the working directory */
@@ -41,7 +42,8 @@ enum box_step {
 /* Spawner to box, first: what to run. The texts follow: n_args and then n_env of them, each ended
  * by a NUL, the environment as name=value. */
 struct box_launch {
-    uint64_t host_userns; /* inode of the user namespace that the box must not be in */
+    uint64_t host_userns; /* inode of the user namespace that the box must not be in; 0: basic */
+    uint64_t basic_uid;   /* 0: it is who it is to be; else it is root, and becomes this user */
     uint64_t processes, data_bytes, file_bytes, files; /* or BOX_NO_LIMIT */
     uint64_t entries; /* files and folders in memory; or BOX_NO_LIMIT */
     uint32_t n_args, n_env, n_fds;
@@ -54,6 +56,7 @@ struct box_launch {
 struct box_report {
     enum {
         BOX_UP = 1,
+        BOX_BORN, /* before it is bubblewrap: it is there */
         BOX_FAILED,
         BOX_ENDED,
         BOX_FULL, /* it had more entries, and ends */

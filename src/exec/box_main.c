@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -22,8 +23,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <linux/capability.h>
+#include <linux/landlock.h>
 
 enum {
     PARKED = 64,   /* from here on descriptors wait until they get their numbers */
@@ -55,6 +60,60 @@ static void check_userns(uint64_t host)
     errno = EEXIST;
     if (st.st_ino == host)
         fail(BOX_STEP_USERNS);
+}
+
+/* At the level "basic": root, with the rights that this takes and no others, as bubblewrap has left
+ * us. Nothing has been read but what the spawner says, and nothing else runs. */
+static void become_user(uid_t uid)
+{
+    static const char *const own[] = { "/work", "/work/app", "/work/home", "/work/tmp",
+                                       "/work/node_modules" };
+    struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+    /* What the plan binds there is read-only, or belongs to the user. */
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        if (lchown(own[i], uid, uid) < 0 && errno != ENOENT && errno != EROFS)
+            fail(BOX_STEP_USER);
+    }
+    for (unsigned long c = 0; prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; c++) {
+        if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0) < 0)
+            fail(BOX_STEP_USER);
+    }
+    if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0 ||
+        syscall(SYS_capset, &head, none) < 0)
+        fail(BOX_STEP_USER);
+    /* The kernel forgets these two when the user changes. */
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+/* Whatever right somebody in the box should come by: no mount is changed here any more, which the
+ * kernel refuses to all who are under rules for files, no device is made, and no signal and no
+ * abstract socket outside of the box is reached (since Linux 6.12). What these rules forbid besides
+ * unless they are told, moving a file to another folder, is let through; rules of the spawner's, which
+ * hold for boxes as well, would have to let it through too, and so it has none. */
+static int restrict_files(void)
+{
+    const int scopes_since = 6;
+    struct {
+        uint64_t files, ports, scopes;
+    } asked = { .files = LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+                         LANDLOCK_ACCESS_FS_REFER };
+    struct landlock_path_beneath_attr all = { LANDLOCK_ACCESS_FS_REFER, open("/", O_PATH) };
+    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+    asked.scopes = version >= scopes_since ? 3 : 0; /* abstract sockets, signals */
+    int set = (int)syscall(SYS_landlock_create_ruleset, &asked, sizeof asked, 0);
+    bool done = set >= 0 && all.parent_fd >= 0 &&
+                syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &all, 0) == 0 &&
+                syscall(SYS_landlock_restrict_self, set, 0) == 0;
+    int err_no = errno;
+
+    (void)close(set);
+    (void)close(all.parent_fd);
+    errno = err_no;
+    return done ? 0 : -1;
 }
 
 /* Never above what the machine's owner allows us. */
@@ -141,7 +200,13 @@ static pid_t start(uint64_t *entries)
     errno = EBADMSG;
     if (n < (ssize_t)sizeof *l || !cut_words(l, message + sizeof *l, message + n, words))
         fail(BOX_STEP_PROGRAM);
-    check_userns(l->host_userns);
+    if (l->basic_uid)
+        become_user((uid_t)l->basic_uid);
+    else
+        check_userns(l->host_userns);
+    /* A kernel that has no Landlock is named by those who try it from inside. */
+    if (restrict_files() < 0 && l->basic_uid)
+        fail(BOX_STEP_LANDLOCK);
     report(BOX_UP, 0, 0);
     *entries = l->entries;
 
@@ -169,12 +234,16 @@ static void reap(pid_t program)
 /* Each takes memory of the kernel, which no size of a tmpfs counts. */
 static bool has_more(uint64_t entries)
 {
-    static const char *const places[] = { "/work", "/dev/shm" };
+    static const char *const places[] = { "/work", "/dev/shm", "/work/shared" };
     struct statvfs s;
+    struct stat st, work = { 0 };
     uint64_t n = 0;
 
+    (void)stat(places[0], &work);
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        if (statvfs(places[i], &s) == 0)
+        /* A folder of the first that is no place of its own was counted with it. */
+        if (stat(places[i], &st) == 0 && (i == 0 || st.st_dev != work.st_dev) &&
+            statvfs(places[i], &s) == 0)
             n += s.f_files - s.f_ffree;
     }
     return n > entries;

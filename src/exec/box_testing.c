@@ -13,6 +13,13 @@
 
 #include <cmocka.h>
 
+bool box_world_basic;
+
+uid_t box_world_uid(void)
+{
+    return box_world_basic ? BOX_WORLD_BASIC_UID : 0;
+}
+
 static void stop_when_done(struct run *r)
 {
     bool seen = r->until && r->text.n > 0 && strstr(r->text.data, r->until);
@@ -109,9 +116,12 @@ struct box_world *box_world_open(bool host_network, int stuck_ms)
     assert_non_null(mkdtemp(w->data_dir));
     const struct spawner_options options = { .program = "/usr/bin/true",
                                              .data_dir = w->data_dir,
-                                             .host_network = host_network };
+                                             .host_network = host_network,
+                                             .sandbox_uid = box_world_uid() };
     if (spawner_start(&options, &w->spawner, &e) < 0)
         fail_msg("%s", e.msg);
+    if (box_world_basic)
+        spawner_accept_basic(w->spawner);
     box_world_move(w, stuck_ms);
     return w;
 }

@@ -36,6 +36,12 @@ struct box_world {
     struct timer *stuck;
 };
 
+/* Its boxes are accepted without user namespaces. Processes are counted by user there, so they are
+ * other users than those of a server that runs on this machine. */
+enum { BOX_WORLD_BASIC_UID = 61500 };
+extern bool box_world_basic;
+uid_t box_world_uid(void); /* for spawner_options */
+
 struct box_world *box_world_open(bool host_network, int stuck_ms);
 /* Leaves its loop, if it has one, for a new one. */
 void box_world_move(struct box_world *w, int stuck_ms);

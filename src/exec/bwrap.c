@@ -13,7 +13,13 @@
  *
  * --disable-userns keeps programs inside from making user namespaces, in which they would be root
  * over parts of the kernel that have seen few attackers. Chromium's own sandbox is made of them, so
- * a browser's box goes without, and relies on the system call filter for the kinds that it allows.
+ * a browser's box goes without, and relies on the system call filter for the kinds that it allows;
+ * what runs in it is Chromium and our proxy, and none of a tenant's programs.
+ *
+ * Where there are no user namespaces, bubblewrap makes the others with the rights of root, and leaves
+ * the box's first process those that it needs to become the user of the box (box_main.c). Nothing
+ * else of the box is ever root. Chromium has no sandbox of its own there, so that its box gets the
+ * filter of any other.
  *
  * The root and /dev are small tmpfs that nobody caps, so they end read-only.
  */
@@ -24,13 +30,15 @@
 #include "exec/plan_private.h"
 
 #include <assert.h>
+#include <libgen.h>
 
 enum { SHM_MIB = 16, MIB = 1024 * 1024 };
 
-static const char passwd_text[] = "root:x:0:0:root:/root:/usr/sbin/nologin\n"
-                                  "sandbox:x:1000:1000:sandbox:" PLAN_HOME ":/bin/sh\n"
-                                  "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
-static const char group_text[] = "root:x:0:\nsandbox:x:1000:\nnogroup:x:65534:\n";
+#define PASSWD                                            \
+    "root:x:0:0:root:/root:/usr/sbin/nologin\n"           \
+    "sandbox:x:%1$u:%1$u:sandbox:" PLAN_HOME ":/bin/sh\n" \
+    "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+#define GROUP "root:x:0:\nsandbox:x:%1$u:\nnogroup:x:65534:\n"
 static const char hosts_text[] = "127.0.0.1 localhost\n::1 localhost\n";
 static const char resolv_text[] = "nameserver " CAGE_RESOLVER "\n";
 static const char nsswitch_text[] = "passwd: files\ngroup: files\nhosts: files dns\n"
@@ -40,6 +48,10 @@ static const char nsswitch_text[] = "passwd: files\ngroup: files\nhosts: files d
 static const char *const etc_always[] = { "/etc/alternatives", "/etc/fonts", "/etc/ld.so.cache",
                                           "/etc/ssl/certs", "/etc/ssl/openssl.cnf" };
 static const char *const etc_network[] = { "/etc/hosts", "/etc/resolv.conf", "/etc/services" };
+
+static const char *const folders[] = {
+    "/etc", "/etc/ssl", "/opt", "/opt/impresario", "/opt/impresario/bin", "/var"
+};
 
 struct writer {
     struct bwrap_call *call;
@@ -89,33 +101,47 @@ static void add_tmpfs(struct buf *args, const char *perms, int mib, const char *
     add_all(args, "--tmpfs", at);
 }
 
-static void add_namespaces(struct buf *args, const struct plan_limits *l)
+static void add_user_namespace(struct buf *args, bool nesting)
 {
-    add_all(args, "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
-            "--unshare-cgroup");
-    if (l->net == PLAN_NET_NONE)
-        add(args, "--unshare-net");
-    if (!l->browser)
+    add(args, "--unshare-user");
+    if (!nesting)
         add(args, "--disable-userns");
     add(args, "--uid");
     add_number(args, PLAN_UID);
     add(args, "--gid");
     add_number(args, PLAN_UID);
-    add_all(args, "--hostname", "sandbox", "--die-with-parent", "--new-session", "--as-pid-1",
-            "--cap-drop", "ALL");
 }
 
-static void add_system(struct writer *w, const struct plan_limits *l)
+static void add_namespaces(struct buf *args, const struct plan_limits *l, bool basic)
+{
+    if (!basic)
+        add_user_namespace(args, l->browser);
+    add_all(args, "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup");
+    if (l->net == PLAN_NET_NONE)
+        add(args, "--unshare-net");
+    add_all(args, "--hostname", "sandbox", "--die-with-parent", "--new-session", "--as-pid-1",
+            "--cap-drop", "ALL");
+    if (basic)
+        add_all(args, "--cap-add", "CAP_CHOWN", "--cap-add", "CAP_SETGID", "--cap-add",
+                "CAP_SETUID", "--cap-add", "CAP_SETPCAP");
+}
+
+static void add_system(struct writer *w, const struct plan_limits *l, uid_t uid)
 {
     struct buf *args = &w->call->args;
+    scoped(mem_free) char *passwd = mem_format(PASSWD, uid);
+    scoped(mem_free) char *group = mem_format(GROUP, uid);
 
+    /* Else root would make them for itself alone, on the way to what is in them. */
+    for (size_t i = 0; i < n_items(folders); i++)
+        add_all(args, "--perms", "0755", "--dir", folders[i]);
     add_all(args, "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink",
             "usr/sbin", "/sbin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64",
             "/lib64");
     for (size_t i = 0; i < n_items(etc_always); i++)
         add_all(args, "--ro-bind-try", etc_always[i], etc_always[i]);
-    add_text_file(w, passwd_text, "/etc/passwd");
-    add_text_file(w, group_text, "/etc/group");
+    add_text_file(w, passwd, "/etc/passwd");
+    add_text_file(w, group, "/etc/group");
     add_text_file(w, nsswitch_text, "/etc/nsswitch.conf");
     if (l->net == PLAN_NET_HOST) {
         for (size_t i = 0; i < n_items(etc_network); i++)
@@ -131,6 +157,16 @@ static void add_system(struct writer *w, const struct plan_limits *l)
     /* Chromium keeps what its processes share here. */
     add_tmpfs(args, "1777", l->browser ? l->memory_mib / 2 : SHM_MIB, "/dev/shm");
     add_all(args, "--symlink", PLAN_TMP, "/tmp", "--symlink", PLAN_TMP, "/var/tmp");
+}
+
+/* The job that a browser belongs to has none of its own, nor any of its files. */
+static void add_tool(struct buf *args, const struct bwrap_sources *from)
+{
+    scoped(mem_free) char *path = mem_text(PLAN_CHROMIUM);
+    const char *folder = dirname(path);
+
+    add_tmpfs(args, "0755", 1, folder);
+    add_all(args, "--ro-bind", from->program, PLAN_CHROMIUM, "--remount-ro", folder);
 }
 
 static void add_work(struct buf *args, const struct plan *p, bool has_runner)
@@ -154,8 +190,8 @@ void bwrap_call(const struct plan *p, const struct bwrap_sources *from, const st
     struct writer w = { out, first_fd };
     struct buf *args = &out->args;
 
-    add_namespaces(args, &p->limits);
-    add_system(&w, &p->limits);
+    add_namespaces(args, &p->limits, from->basic_uid != 0);
+    add_system(&w, &p->limits, from->basic_uid ? from->basic_uid : PLAN_UID);
     add_all(args, "--ro-bind", from->program, PLAN_PROGRAM);
     if (from->runner)
         add_all(args, "--ro-bind", from->runner, PLAN_RUNNER);
@@ -167,6 +203,10 @@ void bwrap_call(const struct plan *p, const struct bwrap_sources *from, const st
     for (size_t i = 0; i < p->binds.n; i++)
         add_all(args, p->binds.items[i].write ? "--bind" : "--ro-bind", from->binds[i],
                 p->binds.items[i].b);
+    if (from->shared)
+        add_all(args, "--bind", from->shared, PLAN_SHARED);
+    if (from->hides_chromium)
+        add_tool(args, from);
     for (size_t i = 0; i < p->links.n; i++)
         add_all(args, "--symlink", p->links.items[i].a, p->links.items[i].b);
 

@@ -7,13 +7,19 @@
 
 #include "exec/plan.h"
 
+#include <sys/types.h>
+
 #define BWRAP_PROGRAM "/usr/bin/bwrap"
 
-/* Where what is bound is found by bubblewrap, which runs as the user of the box. */
+/* Where what is bound is found by bubblewrap, and who it runs as. */
 struct bwrap_sources {
     const char *program;
     const char *runner;       /* NULL: none */
     const char *const *binds; /* one for each of the plan's */
+    const char *shared;       /* what it has in common with another box; NULL: nothing */
+    bool hides_chromium;      /* our program lies in its place */
+    uid_t basic_uid; /* 0: a user namespace is made; else bubblewrap is root, makes none, and the
+                        box's first process becomes this user */
 };
 
 enum { BWRAP_FILES = 8 };

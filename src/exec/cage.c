@@ -9,7 +9,8 @@
  *
  * All of this is built with the rights of a user namespace that is made for it. They are dropped
  * before bubblewrap starts, which makes another user namespace inside of this one: nobody in the box
- * has a right over the rules, the routes or the interface.
+ * has a right over the rules, the routes or the interface. Where there are no user namespaces root
+ * builds it; then nobody in the box has a right over anything.
  *
  * The redirect goes to port 1, which a box cannot take for itself: ports below 1024 need a right.
  */
@@ -39,6 +40,8 @@
 #include <linux/rtnetlink.h>
 
 #define NFT_PROGRAM "/usr/sbin/nft"
+
+#define OVER_NETWORKS (RIGHT(CAP_NET_ADMIN) | RIGHT(CAP_NET_BIND_SERVICE) | RIGHT(CAP_NET_RAW))
 
 enum { CAGE_PORT = 1, BACKLOG = 512 };
 
@@ -70,7 +73,7 @@ static int write_file(const char *path, const char *text)
     return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
 }
 
-/* nft is not started as root either, and gets its right over the network by inheritance. */
+/* nft is not started as root, as a rule, and gets its right over the network by inheritance. */
 static int hand_down_right(void)
 {
     struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -315,8 +318,9 @@ int cage_enter(const struct cage_gate gates[CAGE_KINDS], const struct cage_box *
         return -1;
     }
     /* We stay an ordinary process: there is nothing to hide, we hold what the box is to get. */
-    if (rights_enter(CLONE_NEWNET) < 0)
+    const bool root = geteuid() == 0;
+    if ((root ? unshare(CLONE_NEWNET) : rights_enter(CLONE_NEWNET)) < 0)
         return -1;
     int r = box->kind == CAGE_WORLD ? enter_world(gate, box, words) : enter_registry(gate, box);
-    return r < 0 ? -1 : rights_keep(0);
+    return r < 0 ? -1 : rights_keep(root ? ~OVER_NETWORKS : 0);
 }

@@ -58,7 +58,7 @@ struct cage_box {
 };
 
 /* Moves the calling process into a cage and leaves it without rights over it. It is about to become
- * bubblewrap, is not root, and dies when this fails: 0, or -1 with errno, and where errno does not
+ * bubblewrap, as root or as any user, and dies when this fails: 0, or -1 with errno, and where errno does not
  * say it all, words for people on descriptor `words`. */
 must_use int cage_enter(const struct cage_gate gates[CAGE_KINDS], const struct cage_box *box,
                         int words);

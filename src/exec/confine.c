@@ -3,7 +3,8 @@
  * What each process reads and writes is known by looking at it (strace), and stands in tables here.
  *
  * The spawner cannot have Landlock for its files: what it starts inherits that, and a process under
- * such rules may mount nothing, which is how boxes are made. In its own mount namespace the store is
+ * such rules may mount nothing, which is how boxes are made; rules without files would be in the way of
+ * those that boxes put on (box_main.c). In its own mount namespace the store is
  * covered instead, and its network namespace has nothing in it. For a normal user both need a user
  * namespace, as the boxes do.
  */
@@ -64,6 +65,9 @@ static const char *const devices[] = { "/dev/null", "/dev/urandom", "/dev/random
 #define OF_SPAWNER                                                                                 \
     (RIGHT(CAP_CHOWN) | RIGHT(CAP_DAC_OVERRIDE) | RIGHT(CAP_DAC_READ_SEARCH) | RIGHT(CAP_FOWNER) | \
      RIGHT(CAP_KILL) | RIGHT(CAP_SETUID) | RIGHT(CAP_SETGID) | RIGHT(CAP_SYS_ADMIN))
+/* Where the namespaces of a box are made by root, and its first process drops what it has. */
+#define OF_BASIC_SPAWNER \
+    (OF_SPAWNER | RIGHT(CAP_NET_ADMIN) | RIGHT(CAP_NET_BIND_SERVICE) | RIGHT(CAP_SETPCAP))
 
 /* ---- what is told ---- */
 
@@ -226,15 +230,14 @@ static void confine_spawner(const struct confine_options *o, struct confined *ou
     } else if (o->folders && !out->why[CONFINE_FILES] && hide_store(o, &e) < 0) {
         miss(out, CONFINE_FILES, e.msg);
     }
-    err_clear(&e);
-    /* Boxes reach no signal and no abstract socket outside of this, where the kernel knows how; it
-     * is one more than what the namespaces do, and no wall of its own. */
-    (void)!landlock_restrict(&(struct landlock_rules){ 0 }, &e);
 }
 
-static int give_up_rights(enum confine_who who, struct err *e)
+static int give_up_rights(const struct confine_options *o, struct err *e)
 {
-    uint64_t kept = geteuid() != 0 ? 0 : who == CONFINE_SPAWNER ? OF_SPAWNER : OF_SERVER;
+    uint64_t kept = geteuid() != 0              ? 0
+                    : o->who != CONFINE_SPAWNER ? OF_SERVER
+                    : o->no_userns              ? OF_BASIC_SPAWNER
+                                                : OF_SPAWNER;
 
     return rights_keep(kept) < 0 ? err_set_errno(e, ERR_INTERNAL, errno, "give up rights") : 0;
 }
@@ -268,7 +271,7 @@ void confine(const struct confine_options *o, struct confined *out)
     else if (!out->why[CONFINE_FILES] && restrict_files(o, &e) < 0)
         miss(out, CONFINE_FILES, e.msg);
     err_clear(&e);
-    if (!out->why[CONFINE_CALLS] && (give_up_rights(o->who, &e) < 0 || refuse_calls(&who, &e) < 0))
+    if (!out->why[CONFINE_CALLS] && (give_up_rights(o, &e) < 0 || refuse_calls(&who, &e) < 0))
         miss(out, CONFINE_CALLS, e.msg);
 }
 

@@ -56,6 +56,7 @@ struct confine_options {
     const char *program;        /* that it binds into boxes */
     const char *const *folders; /* in data_dir, ended by NULL: all that it sees of it */
     bool host_network;          /* boxes may be given it */
+    bool no_userns;             /* boxes are made with the rights of root */
 
     unsigned without; /* bits of enum confine_wall, left out to see whether anyone notices */
 };

@@ -80,19 +80,19 @@ int landlock_restrict(const struct landlock_rules *rules, struct err *e)
 {
     int version = landlock_version();
     bool ports = rules->ports && version >= LANDLOCK_PORTS;
-    struct ruleset asked = { .fs = rules->files ? known_accesses(version) : 0,
+    struct ruleset asked = { .fs = known_accesses(version),
                              .net = ports ? NET_BIND_TCP : 0,
                              .scoped = version >= LANDLOCK_SCOPES ? SCOPE_ALL : 0 };
 
     if (version == LANDLOCK_NONE)
         return err_set_errno(e, ERR_PRECONDITION, errno, "this kernel has no Landlock");
-    if (version < (rules->files ? LANDLOCK_FILES : LANDLOCK_SCOPES))
+    if (version < LANDLOCK_FILES)
         return err_set(e, ERR_PRECONDITION, "this kernel's Landlock is too old (version %d)",
                        version);
     scoped(fd_close) int set = (int)syscall(SYS_landlock_create_ruleset, &asked, sizeof asked, 0);
     if (set < 0)
         return err_set_errno(e, ERR_INTERNAL, errno, "make Landlock rules");
-    for (size_t i = 0; rules->files && i < rules->n_files; i++) {
+    for (size_t i = 0; i < rules->n_files; i++) {
         if (allow_file(set, &rules->files[i], asked.fs, e) < 0)
             return -1;
     }

@@ -23,7 +23,7 @@ struct landlock_rule {
 };
 
 struct landlock_rules {
-    const struct landlock_rule *files; /* NULL: files are not this wall's business */
+    const struct landlock_rule *files;
     size_t n_files;
     bool ports; /* TCP is bound at this port alone, 0 being one of the kernel's choice */
     uint16_t port;

@@ -20,6 +20,7 @@ struct launcher {
     struct buf box;                    /* bytes of the first process's program */
     struct cage_gate gates[CAGE_KINDS];
     uint64_t host_userns;
+    bool no_userns;     /* we are root, and plans that accept it are built without */
     bool limits_memory; /* by control group, so that processes need no limit each */
 };
 
@@ -32,9 +33,11 @@ struct launch {
     int stderr_; /* bubblewrap's own complaints */
 };
 
-/* The plan's descriptors go into the box and are closed here; `id` is what its cage is known by. 0,
- * or -1 with errno. */
+/* The plan's descriptors go into the box and are closed here; `id` is what its cage is known by. Where
+ * the plan has a browser, `browser` is its box, otherwise untouched; its pid is 0: it is our child as
+ * well, and says so itself on its control socket (BOX_BORN), which closes when it never comes to be.
+ * 0, or -1 with errno. */
 must_use int launch(const struct launcher *l, int64_t id, struct plan *p, uid_t uid,
-                    const struct cgroup *group, struct launch *out);
+                    const struct cgroup *group, struct launch *out, struct launch *browser);
 
 #endif

@@ -44,6 +44,7 @@ void plan_free(struct plan *p)
     pairs_done(&p->links);
     for (int i = 0; i < PLAN_FDS; i++)
         fd_close(p->fds[i]);
+    plan_free(p->browser);
     mem_free(p->name);
     mem_free(p);
 }
@@ -128,10 +129,27 @@ void plan_symlink(struct plan *p, const char *target, const char *at)
     add_pair(&p->links, target, at, false);
 }
 
+void plan_browser(struct plan *p, struct plan *browser)
+{
+    assert(!p->browser && !p->limits.browser && browser->limits.browser && !browser->browser);
+    assert(p->limits.net == browser->limits.net && browser->binds.n == 0);
+    for (int i = 0; i < PLAN_FDS; i++)
+        assert(browser->fds[i] < 0);
+    p->browser = browser;
+    p->shares = browser->shares = true;
+}
+
 void plan_fd(struct plan *p, int fd, int inside)
 {
     assert(fd >= 0 && inside >= 0 && inside < PLAN_FDS && p->fds[inside] < 0);
     p->fds[inside] = fd;
+}
+
+void plan_accept_basic(struct plan *p)
+{
+    p->basic = true;
+    if (p->browser)
+        plan_accept_basic(p->browser);
 }
 
 json_t *plan_to_json(const struct plan *p)
@@ -157,11 +175,12 @@ json_t *plan_to_json(const struct plan *p)
     }
 
     const struct plan_limits *l = &p->limits;
-    return json_pack("{s:s,s:s,s:i,s:i,s:i,s:i,s:i,s:b,s:o,s:o,s:o,s:o,s:o}", "name", p->name,
-                     "net", net_names[l->net], "memory_mib", l->memory_mib, "pids", l->pids,
-                     "work_mib", l->work_mib, "file_mib", l->file_mib, "cpu_percent",
-                     l->cpu_percent, "browser", (int)l->browser, "args", args, "env", env, "binds",
-                     binds, "links", links, "fds", fds);
+    return json_pack("{s:s,s:s,s:i,s:i,s:i,s:i,s:i,s:b,s:b,s:o,s:o,s:o,s:o,s:o,s:o*}", "name",
+                     p->name, "net", net_names[l->net], "memory_mib", l->memory_mib, "pids",
+                     l->pids, "work_mib", l->work_mib, "file_mib", l->file_mib, "cpu_percent",
+                     l->cpu_percent, "browser", (int)l->browser, "basic", (int)p->basic, "args",
+                     args, "env", env, "binds", binds, "links", links, "fds", fds, "beside",
+                     p->browser ? plan_to_json(p->browser) : NULL);
 }
 
 void plan_print(const struct plan *p, struct buf *out)
@@ -194,7 +213,8 @@ int plan_from_json(const json_t *value, struct plan **out, struct err *e)
         l.work_mib <= 0 || json_array_size(args) == 0)
         return err_set(e, ERR_INTERNAL, "a plan that is none");
 
-    struct plan *p = plan_new(name, &l);
+    scoped(plan_free) struct plan *p = plan_new(name, &l);
+    p->basic = json_bool(value, "basic", false);
     json_array_foreach(args, i, item) {
         plan_arg(p, json_string_value(item));
     }
@@ -208,6 +228,12 @@ int plan_from_json(const json_t *value, struct plan **out, struct err *e)
     json_array_foreach(json_object_get(value, "links"), i, item) {
         plan_symlink(p, json_text(item, "target"), json_text(item, "at"));
     }
-    *out = p;
+    const json_t *beside = json_object_get(value, "beside");
+    struct plan *browser;
+    if (beside && plan_from_json(beside, &browser, e) < 0)
+        return -1;
+    if (beside)
+        plan_browser(p, browser);
+    *out = take(p);
     return 0;
 }

@@ -9,7 +9,11 @@
  *   /work                   a tmpfs of work_mib: app/ (where the program starts), tmp/, home/, and
  *                           node_modules/, which holds Playwright unless the plan binds another
  *
- * Inside, the program is user 1000, alone with its children, and the only names it sees are these.
+ * A plan may have a browser, which is a box of its own. The two have the network in common, and
+ * /work/shared; where Chromium is on the host, the first finds a tool of ours that leads to it.
+ *
+ * Inside, the program is user 1000 (but see plan_accept_basic()), alone with its children, and the
+ * only names it sees are these.
  * Plans that break the rules below are bugs of ours and trip an assert: nothing here comes from a
  * tenant but the contents of descriptors.
  */
@@ -28,6 +32,10 @@
 #define PLAN_TMP     PLAN_WORK "/tmp"
 #define PLAN_HOME    PLAN_WORK "/home"
 #define PLAN_MODULES PLAN_WORK "/node_modules"
+#define PLAN_SHARED  PLAN_WORK "/shared"
+
+#define PLAN_CHROMIUM       "/usr/lib/chromium/chromium"
+#define PLAN_BROWSER_SOCKET PLAN_SHARED "/.browser"
 
 enum {
     PLAN_UID = 1000, /* and gid, as seen inside */
@@ -48,7 +56,7 @@ struct plan_limits {
     int work_mib;    /* what /work can hold */
     int file_mib;    /* the longest file; 0: as work_mib */
     int cpu_percent; /* 100 is one core; 0: no limit */
-    bool browser;    /* Chromium's own sandbox must work inside: user namespaces may nest */
+    bool browser;    /* a box for Chromium, whose sandbox must work inside: user namespaces nest */
 };
 
 struct plan;
@@ -76,9 +84,23 @@ void plan_bind_rw(struct plan *p, const char *host, const char *inside);
 /* `at` is below /work. */
 void plan_symlink(struct plan *p, const char *target, const char *at);
 
+/* A second box, for the browser, that is built with the first and ends with it; the first goes on when
+ * this one ends. `browser` is taken; it has limits.browser, the same net, no binds and no descriptors
+ * but number 3, which it is given: a socket that listens at PLAN_BROWSER_SOCKET. What limits the
+ * memory, processes and CPU of all of a box limits both together; the folder that they share may hold
+ * as much as the first one's work_mib. */
+void plan_browser(struct plan *p, struct plan *browser);
+
 /* The descriptor is taken. Give pipes and sockets only: a regular file could be truncated by the
  * box. Where nothing is given, 0, 1 and 2 are /dev/null. */
 void plan_fd(struct plan *p, int fd, int inside);
+
+/* Where there are no user namespaces it may be built without one, if the server is root: at the level
+ * "basic" of SECURITY.md. Without this it is not built there. Inside, the program is the user that
+ * this box has on the host, and PLAN_BASIC is set to "1" in its environment: Chromium has to go
+ * without its own sandbox then. */
+#define PLAN_BASIC "IMPRESARIO_BASIC_SANDBOX"
+void plan_accept_basic(struct plan *p);
 
 /* All of it as one JSON object, for people and tests. */
 void plan_print(const struct plan *p, struct buf *out);

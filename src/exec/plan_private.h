@@ -23,11 +23,14 @@ struct plan_pairs {
 struct plan {
     char *name;
     struct plan_limits limits;
+    bool basic;              /* accepted */
     struct plan_pairs args;  /* a */
     struct plan_pairs env;   /* a=b */
     struct plan_pairs binds; /* the host's a is seen as b */
     struct plan_pairs links; /* b is a link to a */
     int fds[PLAN_FDS];       /* by number inside; -1: none */
+    struct plan *browser;    /* the second box; NULL: none */
+    bool shares;             /* it is one of two boxes */
 };
 
 /* Without descriptors' numbers here: "fds" lists the numbers inside, in ascending order, which is

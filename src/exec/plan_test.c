@@ -32,7 +32,7 @@ static struct plan *a_plan(void)
 
 static const char printed[] =
     "{\"name\":\"install\",\"net\":\"host\",\"memory_mib\":512,\"pids\":64,\"work_mib\":128,"
-    "\"file_mib\":128,\"cpu_percent\":150,\"browser\":false,"
+    "\"file_mib\":128,\"cpu_percent\":150,\"browser\":false,\"basic\":false,"
     "\"args\":[\"" PLAN_NODE "\",\"" PLAN_RUNNER "/install.mjs\"],\"env\":{\"TZ\":\"UTC\"},"
     "\"binds\":[{\"host\":\"/data/layers/1\",\"inside\":\"/work/node_modules\",\"write\":false},"
     "{\"host\":\"/data/staging/2\",\"inside\":\"/out\",\"write\":true}],"
@@ -81,10 +81,12 @@ static void what_is_not_a_plan_is_refused(void **state)
 }
 
 /* The arguments as one line. */
-static void call_text(const struct plan *p, struct buf *out, size_t *n_files)
+static void call_text(const struct plan *p, uid_t basic_uid, struct buf *out, size_t *n_files)
 {
     static const char *const binds[] = { "/tmp/2", "/tmp/3" };
-    const struct bwrap_sources from = { "/tmp/0", "/tmp/1", binds };
+    const struct bwrap_sources from = {
+        .program = "/tmp/0", .runner = "/tmp/1", .binds = binds, .basic_uid = basic_uid
+    };
     scoped(bwrap_call_done) struct bwrap_call call = { 0 };
     scoped(buf_done) struct buf filter = { 0 };
     scoped(buf_done) struct buf box = { 0 };
@@ -101,8 +103,8 @@ static void call_text(const struct plan *p, struct buf *out, size_t *n_files)
 static void the_box_of_a_plan_has_its_walls(void **state)
 {
     static const char *const walls[] = {
-        "--unshare-user --unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup ",
-        "--disable-userns ",
+        "--unshare-user --disable-userns --uid 1000 --gid 1000 --unshare-pid --unshare-ipc ",
+        "--unshare-uts --unshare-cgroup ",
         "--die-with-parent --new-session --as-pid-1 --cap-drop ALL ",
         "--ro-bind /tmp/0 /opt/impresario/bin/impresario ",
         "--ro-bind /tmp/1 /opt/impresario/runner ",
@@ -117,7 +119,7 @@ static void the_box_of_a_plan_has_its_walls(void **state)
     size_t n_files;
 
     (void)state;
-    call_text(p, &text, &n_files);
+    call_text(p, 0, &text, &n_files);
     assert_int_equal(n_files, 5); /* passwd, group, nsswitch.conf, the box's program, the filter */
     for (size_t i = 0; i < n_items(walls); i++) {
         if (!strstr(buf_str(&text), walls[i]))
@@ -125,6 +127,28 @@ static void the_box_of_a_plan_has_its_walls(void **state)
     }
     assert_null(strstr(buf_str(&text), "--unshare-net"));
     assert_null(strstr(buf_str(&text), "/node_modules/playwright")); /* the layer has it */
+}
+
+static void without_user_namespaces_it_is_root_that_makes_the_others(void **state)
+{
+    static const char *const walls[] = {
+        "--unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup ",
+        ("--as-pid-1 --cap-drop ALL --cap-add CAP_CHOWN --cap-add CAP_SETGID --cap-add CAP_SETUID "
+         "--cap-add CAP_SETPCAP --perms "),
+        "--remount-ro /dev --remount-ro / --chdir / --seccomp 14 ",
+    };
+    scoped(plan_free) struct plan *p = a_plan();
+    scoped(buf_done) struct buf text = { 0 };
+    size_t n_files;
+
+    (void)state;
+    call_text(p, 60706, &text, &n_files);
+    for (size_t i = 0; i < n_items(walls); i++) {
+        if (!strstr(buf_str(&text), walls[i]))
+            fail_msg("%s is not in %s", walls[i], text.data);
+    }
+    assert_null(strstr(buf_str(&text), "user"));
+    assert_null(strstr(buf_str(&text), "id 1000"));
 }
 
 static void a_plan_without_layer_has_playwright(void **state)
@@ -138,7 +162,7 @@ static void a_plan_without_layer_has_playwright(void **state)
 
     (void)state;
     plan_arg(p, PLAN_NODE);
-    call_text(p, &text, &n_files);
+    call_text(p, 0, &text, &n_files);
     assert_non_null(strstr(buf_str(&text), "--symlink " PLAN_RUNNER "/node_modules/playwright-core "
                                            "/work/node_modules/playwright-core "));
     assert_non_null(strstr(buf_str(&text), "--unshare-net "));
@@ -153,6 +177,7 @@ int main(void)
         cmocka_unit_test(what_is_printed_is_the_plan),
         cmocka_unit_test(what_is_not_a_plan_is_refused),
         cmocka_unit_test(the_box_of_a_plan_has_its_walls),
+        cmocka_unit_test(without_user_namespaces_it_is_root_that_makes_the_others),
         cmocka_unit_test(a_plan_without_layer_has_playwright),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,9 +29,13 @@ enum {
     FEW_FONTS = 1,
 };
 
+/* The kinds of boxes: of builds, of jobs, and of their browsers. */
+enum kind { PLAIN, JOB, BROWSER };
+
 struct canary {
     const char *name;
-    bool needs_runner, browser;
+    bool needs_runner;
+    enum kind kind;                /* the box that it runs in */
     const char *program, *args[3]; /* no program: the attempts of exec/walls.h */
     void (*judge)(struct probing *p);
 };
@@ -95,9 +99,10 @@ bool probe_has_missing(const struct probe *r)
 }
 
 /* The walls between tenants, in the order of probe_level(). */
-static const char *const walls_of_boxes[] = { "bubblewrap",   "namespaces", "files", "privileges",
-                                              "system-calls", "secrets",    "limits" };
-static const char *const walls_of_comfort[] = { "memory", "processes", "cpu", "network" };
+static const char *const walls_of_boxes[] = { "bubblewrap",   "namespaces", "files",  "privileges",
+                                              "system-calls", "secrets",    "limits", WALL_USERNS };
+static const char *const walls_of_comfort[] = { "memory", "processes", "cpu", "network",
+                                                WALL_LANDLOCK };
 
 static bool is_among(const char *name, const char *const *names, size_t n)
 {
@@ -124,9 +129,20 @@ static bool is_comfort(const char *name)
     return is_among(name, walls_of_comfort, n_items(walls_of_comfort)) || is_own_wall(name);
 }
 
+static bool is_of_boxes(const char *name)
+{
+    return is_among(name, walls_of_boxes, n_items(walls_of_boxes));
+}
+
 static bool is_wall(const char *name)
 {
-    return is_among(name, walls_of_boxes, n_items(walls_of_boxes)) || is_comfort(name);
+    return is_of_boxes(name) || is_comfort(name);
+}
+
+/* Boxes are built without user namespaces, as there are none. */
+static bool is_basic(const struct probe_wall *w)
+{
+    return w->state == PROBE_WEAK && strcmp(w->name, WALL_USERNS) == 0;
 }
 
 const char *probe_level(const struct probe *r)
@@ -135,17 +151,24 @@ const char *probe_level(const struct probe *r)
 
     for (size_t i = 0; i < r->n; i++) {
         const struct probe_wall *w = &r->walls[i];
-        if (w->state != PROBE_OK && is_among(w->name, walls_of_boxes, n_items(walls_of_boxes)))
+        if (is_basic(w))
+            level = "basic";
+        else if (w->state != PROBE_OK && is_of_boxes(w->name))
             return "below";
-        if (w->state != PROBE_OK && is_comfort(w->name))
+        else if (w->state != PROBE_OK && is_comfort(w->name) && strcmp(level, "full") == 0)
             level = "strong";
     }
     return level;
 }
 
-bool probe_level_is_enough(const char *level, const char *required)
+static int rank(const char *level)
 {
-    return strcmp(level, "full") == 0 || strcmp(level, required) == 0;
+    static const char *const levels[] = { "below", "basic", "strong", "full" };
+    int i = 0;
+
+    while (i < (int)n_items(levels) && strcmp(level, levels[i]) != 0)
+        i++;
+    return i;
 }
 
 json_t *probe_layers(const struct probe *r)
@@ -166,13 +189,26 @@ char *probe_why(const struct probe *r)
 
     for (size_t i = 0; i < r->n; i++) {
         const struct probe_wall *w = &r->walls[i];
-        if (is_wall(w->name) && w->state != PROBE_OK)
-            buf_format(&text, "%s%s: %s", text.n ? "; " : "", w->name, w->found);
+        if (!is_wall(w->name) || w->state == PROBE_OK)
+            continue;
+        buf_format(&text, "%s%s: %s", text.n ? "; " : "", w->name, w->found);
+        if (is_of_boxes(w->name) && w->advice)
+            buf_format(&text, " (%s)", w->advice);
     }
     return buf_take(&text);
 }
 
-json_t *probe_to_json(const struct probe *r)
+bool probe_level_is_enough(const char *level, const char *required)
+{
+    return rank(level) >= rank(required);
+}
+
+bool probe_is_ready(const struct probe *r, const char *required)
+{
+    return !probe_has_missing(r) && probe_level_is_enough(probe_level(r), required);
+}
+
+json_t *probe_to_json(const struct probe *r, const char *required)
 {
     json_t *walls = json_array();
 
@@ -183,7 +219,7 @@ json_t *probe_to_json(const struct probe *r)
                                                "advice", w->advice));
     }
     return json_pack("{s:s,s:b,s:o}", "sandbox_level", probe_level(r), "ready",
-                     (int)!probe_has_missing(r), "walls", walls);
+                     (int)probe_is_ready(r, required), "walls", walls);
 }
 
 /* ---- what can be seen without a box ---- */
@@ -197,7 +233,7 @@ static bool is_setting(const char *path, const char *value)
            strncmp(text, value, strlen(value)) == 0 && text[strlen(value)] == '\n';
 }
 
-static const char *advise_namespaces(const struct probing *p)
+static const char *advise_namespaces(const char *trouble)
 {
     static const struct {
         const char *path, *value, *advice;
@@ -226,7 +262,7 @@ static const char *advise_namespaces(const struct probing *p)
             return settings[i].advice;
     }
     for (size_t i = 0; i < n_items(troubles); i++) {
-        if (strstr(p->trouble, troubles[i].words))
+        if (strstr(trouble, troubles[i].words))
             return troubles[i].advice;
     }
     return "a container or a service manager may forbid user namespaces (Docker's default filter "
@@ -381,13 +417,33 @@ static void judge_plain(struct probing *p)
         add_tried(p);
     else
         add_wall(&p->report, "namespaces", PROBE_MISSING, mem_text(p->trouble),
-                 mem_text(advise_namespaces(p)));
+                 mem_text(advise_namespaces(p->trouble)));
+}
+
+static void judge_userns(struct probing *p, const char *why)
+{
+    scoped(mem_free) char *of_host =
+        mem_format("boxes are in the host's, and Chromium has no sandbox of its own: %s", why);
+
+    add_wall(&p->report, WALL_USERNS, PROBE_WEAK, take(of_host),
+             mem_format("%s. To accept less: --sandbox-require basic", advise_namespaces(why)));
+}
+
+static void judge_job(struct probing *p)
+{
+    if (p->worked)
+        add_tried(p);
+    else
+        add_wall(&p->report, "namespaces", PROBE_MISSING, mem_format("a job's box: %s", p->trouble),
+                 mem_text(advise_namespaces(p->trouble)));
 }
 
 static void judge_browser(struct probing *p)
 {
     static const char *const advices[] = {
         "a box must not share these with the host: bubblewrap 0.8 or later from Debian",
+        "see what else starts bubblewrap: a wrapper in place of /usr/bin/bwrap?",
+        "use a kernel with Landlock (5.19 or later, \"landlock\" among lsm=)",
         "see what else changes bubblewrap's mounts: a wrapper in place of /usr/bin/bwrap?",
         "run the server as root or as a normal user, without file capabilities on bwrap",
         "use a kernel with CONFIG_SECCOMP_FILTER, and keep other filters from replacing ours",
@@ -395,16 +451,24 @@ static void judge_browser(struct probing *p)
         "see the hard limits that the service manager sets (LimitCORE=, LimitNPROC=)",
     };
 
+    const char *no_userns = spawner_no_userns(p->spawner);
+
     if (!p->worked) {
         add_wall(&p->report, "namespaces", PROBE_MISSING,
-                 mem_format("a browser's box: %s", p->trouble), mem_text(advise_namespaces(p)));
+                 mem_format("a browser's box: %s", p->trouble),
+                 mem_text(advise_namespaces(p->trouble)));
         return;
     }
     add_tried(p);
     for (size_t i = 0; wall_names[i]; i++) {
         const struct tried *t = &p->tried[i];
         bool fine = t->open.n == 0 && t->held > 0;
-        add_wall(&p->report, wall_names[i], fine ? PROBE_OK : PROBE_MISSING,
+        if (!fine && no_userns && strcmp(wall_names[i], WALL_USERNS) == 0) {
+            judge_userns(p, no_userns);
+            continue;
+        }
+        enum probe_state otherwise = is_comfort(wall_names[i]) ? PROBE_WEAK : PROBE_MISSING;
+        add_wall(&p->report, wall_names[i], fine ? PROBE_OK : otherwise,
                  fine            ? mem_format("%d attempts from inside were stopped", t->held)
                  : t->open.n > 0 ? mem_format("not stopped: %s", buf_str(&t->open))
                                  : mem_text("nothing could be tried"),
@@ -455,18 +519,26 @@ static void judge_npm(struct probing *p)
 static void judge_chromium(struct probing *p)
 {
     scoped(mem_free) char *version = line_of(p, "version");
-    bool sandboxed = strstr(buf_str(&p->text), "adequately sandboxed") != NULL;
+    scoped(mem_free) char *failed = line_of(p, "failed");
+    bool sandboxed = strstr(buf_str(&p->text), "You are adequately sandboxed") != NULL;
 
     if (p->worked && sandboxed)
         add_wall(&p->report, "chromium", PROBE_OK,
-                 mem_format("%s, in its own sandbox inside of ours", version ? version : "?"),
+                 mem_format("%s, in its own sandbox inside of a box of its own",
+                            version ? version : "?"),
                  NULL);
+    else if (p->worked && spawner_no_userns(p->spawner))
+        add_wall(
+            &p->report, "chromium", PROBE_WEAK,
+            mem_format("%s, without a sandbox of its own: nothing but the box is around a page",
+                       version ? version : "?"),
+            mem_text("as for " WALL_USERNS));
     else if (p->worked)
         add_wall(&p->report, "chromium", PROBE_MISSING,
                  mem_text("it starts, but not in its own sandbox"),
                  mem_text("allow user namespaces inside of user namespaces"));
     else
-        add_wall(&p->report, "chromium", PROBE_MISSING, mem_text(p->trouble),
+        add_wall(&p->report, "chromium", PROBE_MISSING, mem_text(failed ? failed : p->trouble),
                  mem_text("apt-get install chromium"));
 }
 
@@ -484,20 +556,21 @@ static const char chromium_script[] =
     "  await page.goto('chrome://sandbox');"
     "  console.log(await page.innerText('body'));"
     "  await browser.close();"
-    "})().catch((e) => { console.log(e.message); process.exit(1); });";
+    "})().catch((e) => { console.log('failed', e.message); process.exit(1); });";
 
 static const struct canary canaries[] = {
-    { "walls", false, false, NULL, { 0 }, judge_plain },
-    { "browser-walls", false, true, NULL, { 0 }, judge_browser },
-    { "box", false, false, "/usr/bin/sh", { "-c", box_script }, judge_box },
-    { "node", true, false, PLAN_NODE, { "--version" }, judge_node },
+    { "walls", false, PLAIN, NULL, { 0 }, judge_plain },
+    { "job-walls", false, JOB, NULL, { 0 }, judge_job },
+    { "browser-walls", false, BROWSER, NULL, { 0 }, judge_browser },
+    { "box", false, PLAIN, "/usr/bin/sh", { "-c", box_script }, judge_box },
+    { "node", true, PLAIN, PLAN_NODE, { "--version" }, judge_node },
     { "npm",
       true,
-      false,
+      PLAIN,
       PLAN_NODE,
       { PLAN_RUNNER "/node_modules/npm/bin/npm-cli.js", "--version" },
       judge_npm },
-    { "chromium", true, true, PLAN_NODE, { "-e", chromium_script }, judge_chromium },
+    { "chromium", true, JOB, PLAN_NODE, { "-e", chromium_script }, judge_chromium },
 };
 
 /* ---- running them ---- */
@@ -577,6 +650,50 @@ static void on_begin(void *arg)
     run_next(p);
 }
 
+/* The box of a browser has no output of its own: where the attempts are made in there, the other one
+ * passes on what they came to. */
+#define SAID PLAN_SHARED "/said"
+
+static struct plan *plan_of(const struct canary *c)
+{
+    struct plan_limits limits = { .net = PLAN_NET_NONE,
+                                  .memory_mib = c->kind == PLAIN ? 512 : 1024,
+                                  .pids = 256,
+                                  .work_mib = 128 };
+    scoped(mem_free) char *name = mem_format("probe-%s", c->name);
+    struct plan *plan = plan_new(name, &limits);
+
+    plan_env_runtime(plan);
+    if (c->kind != PLAIN) {
+        limits.browser = true;
+        struct plan *browser = plan_new(name, &limits);
+        plan_env_runtime(browser);
+        if (c->kind == BROWSER) {
+            walls_args(browser, SAID);
+        } else if (!c->program) {
+            plan_arg(browser, "/usr/bin/sleep"); /* to be found, if it can be */
+            plan_arg(browser, "1000000");
+        } else {
+            plan_arg(browser, PLAN_PROGRAM);
+            plan_arg(browser, "cdp");
+            plan_arg(browser, "probe");
+        }
+        plan_browser(plan, browser);
+    }
+    if (c->program) {
+        plan_arg(plan, c->program);
+        for (size_t i = 0; i < n_items(c->args) && c->args[i]; i++)
+            plan_arg(plan, c->args[i]);
+    } else if (c->kind == BROWSER) {
+        plan_arg(plan, "/usr/bin/sh");
+        plan_arg(plan, "-c");
+        plan_arg(plan, "mkfifo " SAID " && exec cat " SAID);
+    } else {
+        walls_args(plan, NULL);
+    }
+    return plan;
+}
+
 static void run_next(struct probing *p)
 {
     const struct canary *c = NULL;
@@ -591,26 +708,14 @@ static void run_next(struct probing *p)
         p->fn(p->arg, &p->report);
         return;
     }
-    if (pipe2(ends, O_CLOEXEC) <
-        0) { /* a wall that was not tried must not count as one that stands */
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        /* a wall that was not tried must not count as one that stands */
         p->patience = loop_timer(p->loop, AGAIN_MS, on_begin, p);
         return;
     }
     p->next++;
-    const struct plan_limits limits = { .net = PLAN_NET_NONE,
-                                        .memory_mib = c->browser ? 1024 : 512,
-                                        .pids = 256,
-                                        .work_mib = 128,
-                                        .browser = c->browser };
-    scoped(mem_free) char *name = mem_format("probe-%s", c->name);
-    struct plan *plan = plan_new(name, &limits);
-    plan_env_runtime(plan);
-    if (c->program)
-        plan_arg(plan, c->program);
-    else
-        walls_args(plan);
-    for (size_t i = 0; i < n_items(c->args) && c->args[i]; i++)
-        plan_arg(plan, c->args[i]);
+    struct plan *plan = plan_of(c);
+    plan_accept_basic(plan); /* to find out; whether it is enough is not ours to say */
     plan_fd(plan, ends[1], 1);
 
     p->canary = c;

@@ -28,13 +28,16 @@ struct probe {
     size_t n;
 };
 
-/* "full": every wall stands. "strong": all that tenants need to be kept apart. "below": boxes cannot
- * be built. */
+/* "full": every wall stands. "strong": all that tenants need to be kept apart. "basic": that without
+ * user namespaces, by root's rights, and without Chromium's own sandbox. "below": boxes cannot be
+ * built. */
 const char *probe_level(const struct probe *r);
 bool probe_level_is_enough(const char *level, const char *required);
 bool probe_has_missing(const struct probe *r);
 const char *probe_state_name(enum probe_state state); /* "ok", "weak", "missing" */
-json_t *probe_to_json(const struct probe *r);
+/* "ready" tells whether a server with sandbox_require = `required` runs workflows here. */
+bool probe_is_ready(const struct probe *r, const char *required);
+json_t *probe_to_json(const struct probe *r, const char *required);
 
 struct probe_options {
     const char *data_dir; /* whose disk is looked at; need not exist yet */
@@ -55,7 +58,7 @@ void probing_free(struct probing *p);
 DEFINE_SCOPED(struct probing, probing_free)
 
 /* Of the walls alone: for each whether it stands ({"files": true, ...}), and what keeps the level from
- * being "full", "" when nothing does. The caller frees them. */
+ * being "full", with the remedy for walls between tenants, "" when nothing does. The caller frees them. */
 json_t *probe_layers(const struct probe *r);
 char *probe_why(const struct probe *r);
 

@@ -62,7 +62,7 @@ struct reading {
 static void on_report(void *arg, const struct probe *r)
 {
     struct reading *reading = arg;
-    scoped(json_decref) json_t *value = probe_to_json(r);
+    scoped(json_decref) json_t *value = probe_to_json(r, "strong");
 
     json_print_into(value, &reading->text);
     loop_stop(reading->loop);
@@ -119,6 +119,11 @@ static void what_is_required_is_the_least(void **state)
     assert_true(probe_level_is_enough("full", "strong"));
     assert_true(probe_level_is_enough("strong", "strong"));
     assert_false(probe_level_is_enough("strong", "full"));
+    assert_true(probe_level_is_enough("basic", "basic"));
+    assert_true(probe_level_is_enough("strong", "basic"));
+    assert_false(probe_level_is_enough("basic", "strong"));
+    assert_false(probe_level_is_enough("basic", "full"));
+    assert_false(probe_level_is_enough("below", "basic"));
     assert_false(probe_level_is_enough("below", "strong"));
     assert_false(probe_level_is_enough("below", "full"));
 }

@@ -21,6 +21,7 @@
 #include "exec/confine.h"
 #include "exec/launch.h"
 #include "exec/plan_private.h"
+#include "exec/rights.h"
 #include "exec/spawner.h"
 #include "exec/spawner_private.h"
 #include "exec/watchdog.h"
@@ -28,11 +29,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -47,17 +51,13 @@ struct process {
     struct watch *watch;
 };
 
-struct box {
-    struct spawn *spawn;
-    int64_t id;
+/* One of the boxes of a plan; a browser is in a second. */
+struct half {
+    struct box *box;
     struct process bwrap, first;
-    bool up;          /* its first process has spoken */
-    bool killed;      /* by the server's wish, or for its memory */
-    int64_t memory;   /* bytes that all of it may use */
-    bool over_memory; /* it used more, and no control group noticed */
-    int uid_slot;
-    struct cgroup group;
-    msec_t started;
+    bool up;     /* its first process has spoken */
+    bool killed; /* because the other has ended */
+    bool gone;
 
     int control;
     struct watch *control_watch;
@@ -69,6 +69,22 @@ struct box {
     int words_fd; /* what bubblewrap says on its standard error */
     struct watch *words_watch;
     struct buf words;
+};
+
+enum { MAIN, BROWSER, HALVES };
+
+struct box {
+    struct spawn *spawn;
+    int64_t id;
+    struct half halves[HALVES];
+    size_t n_halves;
+    struct half *unbuilt; /* the one that ended before it was a box */
+    bool killed;          /* by the server's wish, or for its memory */
+    int64_t memory;       /* bytes that all of it may use */
+    bool over_memory;     /* it used more, and no control group noticed */
+    int uid_slot;
+    struct cgroup group;
+    msec_t started;
     struct box *next;
 };
 
@@ -86,7 +102,8 @@ struct spawn {
 
     struct launcher launcher;
     struct cgroups *cgroups;
-    uid_t uid; /* of the first slot; boxes run as us unless we are root */
+    char *no_userns; /* why boxes have to be built without; NULL: they do not */
+    uid_t uid;       /* of the first slot; boxes run as us unless we are root */
     bool uid_used[SPAWNER_SANDBOX_UIDS];
     struct box *boxes;
     struct timer *watchdog; /* while there are boxes whose memory no control group limits */
@@ -130,8 +147,8 @@ static void tell_ready(struct spawn *s, const struct confined *walls)
         const char *why = cgroups_missing(s->cgroups, kind);
         json_object_set_new(missing, cgroup_names[kind], json_or_null(why));
     }
-    tell(s, json_pack("{s:s,s:o,s:o}", "t", "ready", "missing", missing, "walls",
-                      confined_to_json(walls)));
+    tell(s, json_pack("{s:s,s:o,s:o,s:o}", "t", "ready", "missing", missing, "no_userns",
+                      json_or_null(s->no_userns), "walls", confined_to_json(walls)));
 }
 
 static void tell_exit(struct spawn *s, int64_t id, const struct child_exit *how)
@@ -150,6 +167,15 @@ static void close_watched(struct watch **watch, int *fd)
     fd_close(take_fd(fd));
 }
 
+static void half_done(struct half *h)
+{
+    close_watched(&h->bwrap.watch, &h->bwrap.fd);
+    close_watched(&h->first.watch, &h->first.fd);
+    close_watched(&h->control_watch, &h->control);
+    close_watched(&h->words_watch, &h->words_fd);
+    buf_done(&h->words);
+}
+
 static void box_free(struct box *b)
 {
     struct box **at = &b->spawn->boxes;
@@ -157,27 +183,24 @@ static void box_free(struct box *b)
     while (*at != b)
         at = &(*at)->next;
     *at = b->next;
-    close_watched(&b->bwrap.watch, &b->bwrap.fd);
-    close_watched(&b->first.watch, &b->first.fd);
-    close_watched(&b->control_watch, &b->control);
-    close_watched(&b->words_watch, &b->words_fd);
-    buf_done(&b->words);
+    for (size_t i = 0; i < b->n_halves; i++)
+        half_done(&b->halves[i]);
     cgroup_remove(b->spawn->cgroups, &b->group);
     b->spawn->uid_used[b->uid_slot] = false;
     mem_free(b);
 }
 
-static void read_words(struct box *b)
+static void read_words(struct half *h)
 {
     char text[512];
     ssize_t n;
 
-    while ((n = read(b->words_fd, text, sizeof text)) > 0) {
-        if (b->words.n < WORDS_KEPT)
-            buf_add(&b->words, text, (size_t)n);
+    while ((n = read(h->words_fd, text, sizeof text)) > 0) {
+        if (h->words.n < WORDS_KEPT)
+            buf_add(&h->words, text, (size_t)n);
     }
     if (n == 0 || errno != EAGAIN)
-        close_watched(&b->words_watch, &b->words_fd);
+        close_watched(&h->words_watch, &h->words_fd);
 }
 
 /* What bubblewrap said, as one line that JSON can carry. */
@@ -196,32 +219,36 @@ static void tidy_words(struct buf *words)
 }
 
 /* Words first, as they say what the error is about. They live as long as the box. */
-static const char *detail_of(struct box *b)
+static const char *detail_of(struct half *h)
 {
-    tidy_words(&b->words);
-    if (b->failed && b->words.n > 0)
-        buf_format(&b->words, ": %s", strerror(b->failed_errno));
-    else if (b->failed)
-        buf_text(&b->words, strerror(b->failed_errno));
-    else if (b->words.n == 0)
-        buf_text(&b->words, "bubblewrap ended without a word");
-    return b->words.data;
+    tidy_words(&h->words);
+    if (h->failed && h->words.n > 0)
+        buf_format(&h->words, ": %s", strerror(h->failed_errno));
+    else if (h->failed)
+        buf_text(&h->words, strerror(h->failed_errno));
+    else if (h->words.n == 0)
+        buf_text(&h->words, "bubblewrap ended without a word");
+    return h->words.data;
 }
 
+/* How the first ended, unless one of them could not be built. A second is born by the first: where that
+ * failed, the fault is the first one's. */
 static void describe_exit(struct box *b, struct child_exit *how)
 {
+    struct half *first = &b->halves[MAIN], *unbuilt = first->failed ? first : b->unbuilt;
+
     *how = (struct child_exit){ .out_of_memory = b->over_memory || cgroup_oom_kills(&b->group) > 0,
                                 .ran_ms = clock_steady(&clock_real) - b->started };
-    if (b->ended && !b->failed) {
-        how->exited = WIFEXITED(b->status);
-        how->status = how->exited ? WEXITSTATUS(b->status) : 0;
-        how->signal = how->exited ? 0 : WTERMSIG(b->status);
+    if (first->ended && !first->failed) {
+        how->exited = WIFEXITED(first->status);
+        how->status = how->exited ? WEXITSTATUS(first->status) : 0;
+        how->signal = how->exited ? 0 : WTERMSIG(first->status);
         return;
     }
     how->signal = SIGKILL;
-    if (b->failed || (!b->killed && !b->up)) {
-        how->step = box_step_names[b->failed ? b->failed : BOX_STEP_NAMESPACE];
-        how->detail = detail_of(b);
+    if (unbuilt) {
+        how->step = box_step_names[unbuilt->failed ? unbuilt->failed : BOX_STEP_NAMESPACE];
+        how->detail = detail_of(unbuilt);
     }
 }
 
@@ -229,17 +256,6 @@ static void stop_when_empty(struct spawn *s)
 {
     if (s->stopping && !s->boxes)
         loop_stop(s->loop);
-}
-
-static void finish(struct box *b)
-{
-    struct spawn *s = b->spawn;
-    struct child_exit how;
-
-    describe_exit(b, &how);
-    tell_exit(s, b->id, &how);
-    box_free(b);
-    stop_when_empty(s);
 }
 
 /* ---- processes ---- */
@@ -265,39 +281,73 @@ static void kill_process(const struct process *p)
         (void)pidfd_send_signal(p->fd, SIGKILL, NULL, 0);
 }
 
+static void half_kill(struct half *h)
+{
+    /* The first process takes all others with it. Before it is known nothing of a tenant's runs. */
+    kill_process(h->first.fd >= 0 ? &h->first : &h->bwrap);
+}
+
 static void box_kill(struct box *b)
 {
     b->killed = true;
-    /* The first process takes all others with it. Before it is known nothing of a tenant's runs. */
-    kill_process(b->first.fd >= 0 ? &b->first : &b->bwrap);
+    for (size_t i = 0; i < b->n_halves; i++)
+        half_kill(&b->halves[i]);
+}
+
+/* All of one is gone. A browser's box does not outlive the job's, but the job hears of the end of its
+ * browser by itself, and has to say so; unless neither has begun. */
+static void finish(struct half *h)
+{
+    struct box *b = h->box;
+    struct spawn *s = b->spawn;
+    struct half *other = b->n_halves < HALVES ? NULL : &b->halves[h == b->halves ? BROWSER : MAIN];
+    struct child_exit how;
+
+    h->gone = true;
+    if ((h->failed || (!h->up && !h->killed && !b->killed)) && !b->unbuilt)
+        b->unbuilt = h;
+    if (other && !other->gone) {
+        if (h == &b->halves[MAIN] || b->unbuilt) {
+            other->killed = true;
+            half_kill(other);
+        }
+        return;
+    }
+    describe_exit(b, &how);
+    tell_exit(s, b->id, &how);
+    box_free(b);
+    stop_when_empty(s);
 }
 
 /* From a process id to a descriptor that stays true. The id was true when it was sent; that the
  * process is bubblewrap's child, or was left to us by it, proves that it is still the same. */
-static void know_first(struct box *b, pid_t pid)
+static void know_first(struct half *h, pid_t pid)
 {
     int fd = pidfd_open(pid, 0);
     pid_t parent = watchdog_parent(pid);
 
-    if (fd >= 0 && (parent == b->bwrap.pid || parent == getpid()))
-        b->first = (struct process){ pid, fd, NULL };
+    if (fd >= 0 && (parent == h->bwrap.pid || parent == getpid()))
+        h->first = (struct process){ pid, fd, NULL };
     else
         fd_close(fd);
-    if (b->killed)
-        kill_process(&b->first);
+    if (h->box->killed || h->killed)
+        kill_process(&h->first);
 }
 
 static bool is_known(const struct spawn *s, pid_t pid)
 {
     for (const struct box *b = s->boxes; b; b = b->next) {
-        if (b->bwrap.pid == pid || (b->first.fd >= 0 && b->first.pid == pid))
-            return true;
+        for (size_t i = 0; i < b->n_halves; i++) {
+            const struct half *h = &b->halves[i];
+            if (h->bwrap.pid == pid || (h->first.fd >= 0 && h->first.pid == pid))
+                return true;
+        }
     }
     return false;
 }
 
 /* When bubblewrap was killed before its child could say who it is, that child is now ours. */
-static void find_orphan(struct box *b)
+static void find_orphan(struct half *h)
 {
     scoped(mem_free) char *path = mem_format("/proc/self/task/%d/children", getpid());
     scoped(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -305,76 +355,107 @@ static void find_orphan(struct box *b)
 
     if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
         return; /* a kernel without that file: the closed socket ends it, a little later */
-    for (const char *at = text; b->first.fd < 0; at = end) {
+    for (const char *at = text; h->first.fd < 0; at = end) {
         pid_t pid = (pid_t)strtol(at, &end, 10);
         if (end == at)
             return;
-        if (!is_known(b->spawn, pid))
-            know_first(b, pid);
+        if (!is_known(h->box->spawn, pid))
+            know_first(h, pid);
     }
 }
 
 static void on_first_ended(void *arg, uint32_t events)
 {
-    struct box *b = arg;
+    struct half *h = arg;
 
     (void)events;
-    reap(&b->first);
-    finish(b);
+    reap(&h->first);
+    finish(h);
 }
 
-static void read_reports(struct box *b)
+static void on_bwrap_ended(void *arg, uint32_t events);
+
+/* A browser's: the first one's process made it a child of ours. */
+static void know_bwrap(struct half *h, pid_t pid)
 {
-    struct wire_message *m = &b->spawn->in;
+    int fd = pidfd_open(pid, 0);
+
+    if (fd < 0 || watchdog_parent(pid) != getpid()) {
+        fd_close(fd);
+        return;
+    }
+    h->bwrap = (struct process){ pid, fd, NULL };
+    h->bwrap.watch = loop_watch(h->box->spawn->loop, fd, EPOLLIN, on_bwrap_ended, h);
+    if (h->box->killed || h->killed)
+        kill_process(&h->bwrap);
+}
+
+static void take_report(struct half *h, const struct box_report *r, pid_t sender)
+{
+    struct box *b = h->box;
+
+    h->up = h->up || r->kind == BOX_UP;
+    h->ended = h->ended || r->kind == BOX_ENDED;
+    b->over_memory = b->over_memory || r->kind == BOX_FULL;
+    if (r->kind == BOX_BORN && h->bwrap.fd < 0) {
+        know_bwrap(h, sender);
+    } else if (r->kind == BOX_UP && h->first.fd < 0) {
+        know_first(h, sender);
+    } else if (r->kind == BOX_FULL) {
+        box_kill(b);
+    } else if (r->kind == BOX_ENDED) {
+        h->status = r->value;
+    } else if (r->kind == BOX_FAILED && !h->failed && r->step > 0 && r->step < BOX_STEPS) {
+        h->failed = (enum box_step)r->step;
+        h->failed_errno = r->value;
+    }
+}
+
+static void read_reports(struct half *h)
+{
+    struct wire_message *m = &h->box->spawn->in;
     struct box_report r;
     int got;
 
-    while (b->control >= 0 && (got = wire_recv(b->control, m, false)) >= 0) {
+    while (h->control >= 0 && (got = wire_recv(h->control, m, false)) >= 0) {
         if (got == 0) {
-            close_watched(&b->control_watch, &b->control);
+            close_watched(&h->control_watch, &h->control);
         } else if (m->n == sizeof r) {
             memcpy(&r, m->data, sizeof r);
-            b->up = b->up || r.kind == BOX_UP;
-            b->ended = b->ended || r.kind == BOX_ENDED;
-            b->killed = b->killed || r.kind == BOX_FULL;
-            b->over_memory = b->over_memory || r.kind == BOX_FULL;
-            if (r.kind == BOX_UP && b->first.fd < 0) {
-                know_first(b, m->sender);
-            } else if (r.kind == BOX_ENDED) {
-                b->status = r.value;
-            } else if (r.kind == BOX_FAILED && !b->failed && r.step > 0 && r.step < BOX_STEPS) {
-                b->failed = r.step;
-                b->failed_errno = r.value;
-            }
+            take_report(h, &r, m->sender);
         }
     }
 }
 
 static void on_bwrap_ended(void *arg, uint32_t events)
 {
-    struct box *b = arg;
+    struct half *h = arg;
 
     (void)events;
-    reap(&b->bwrap);
-    watch_free(take(b->bwrap.watch));
-    read_reports(b);
-    if (b->words_fd >= 0)
-        read_words(b);
-    if (b->first.fd < 0)
-        find_orphan(b);
-    if (!has_ended(&b->first)) {
-        kill_process(&b->first);
-        b->first.watch = loop_watch(b->spawn->loop, b->first.fd, EPOLLIN, on_first_ended, b);
+    reap(&h->bwrap);
+    watch_free(take(h->bwrap.watch));
+    read_reports(h);
+    if (h->words_fd >= 0)
+        read_words(h);
+    if (h->first.fd < 0)
+        find_orphan(h);
+    if (!has_ended(&h->first)) {
+        kill_process(&h->first);
+        h->first.watch = loop_watch(h->box->spawn->loop, h->first.fd, EPOLLIN, on_first_ended, h);
         return;
     }
-    reap(&b->first);
-    finish(b);
+    reap(&h->first);
+    finish(h);
 }
 
 static void on_report(void *arg, uint32_t events)
 {
+    struct half *h = arg;
+
     (void)events;
-    read_reports(arg);
+    read_reports(h);
+    if (h->control < 0 && h->bwrap.fd < 0 && !h->gone)
+        finish(h); /* it was never born */
 }
 
 static void on_words(void *arg, uint32_t events)
@@ -395,11 +476,13 @@ static void on_watchdog(void *arg)
 
     s->watchdog = NULL;
     for (const struct box *b = s->boxes; b && n < n_items(looked_at); b = b->next)
-        looked_at[n++] = (struct watched){ b->first.pid, b->memory, false };
+        looked_at[n++] = (struct watched){
+            { b->halves[MAIN].first.pid, b->halves[BROWSER].first.pid }, b->memory, false
+        };
     watchdog_look(looked_at, n);
     n = 0;
     for (struct box *b = s->boxes; b && n < n_items(looked_at); b = b->next, n++) {
-        if (looked_at[n].over && !has_ended(&b->first)) {
+        if (looked_at[n].over && !b->killed) {
             b->over_memory = true;
             box_kill(b);
         }
@@ -433,10 +516,25 @@ static void refuse_start(struct spawn *s, int64_t id, const char *step, const ch
     tell_exit(s, id, &how);
 }
 
+static void half_init(struct half *h, struct box *b, const struct launch *made)
+{
+    struct loop *loop = b->spawn->loop;
+
+    *h = (struct half){ .box = b,
+                        .bwrap = { made->pid, made->pid ? pidfd_open(made->pid, 0) : -1, NULL },
+                        .first = { .fd = -1 },
+                        .control = made->control,
+                        .words_fd = made->stderr_ };
+    if (h->bwrap.fd >= 0)
+        h->bwrap.watch = loop_watch(loop, h->bwrap.fd, EPOLLIN, on_bwrap_ended, h);
+    h->control_watch = loop_watch(loop, h->control, EPOLLIN, on_report, h);
+    h->words_watch = loop_watch(loop, h->words_fd, EPOLLIN, on_words, h);
+}
+
 static void start(struct spawn *s, int64_t id, struct plan *p)
 {
     struct cgroup group;
-    struct launch made;
+    struct launch made[HALVES];
     scoped(mem_free) char *name = mem_format("%lld-%s", (long long)id, p->name);
 
     int slot = take_uid(s);
@@ -450,7 +548,8 @@ static void start(struct spawn *s, int64_t id, struct plan *p)
         return;
     }
     msec_t now = clock_steady(&clock_real);
-    if (launch(&s->launcher, id, p, s->uid + (uid_t)slot, &group, &made) < 0) {
+    if (launch(&s->launcher, id, p, s->uid + (uid_t)slot, &group, &made[MAIN], &made[BROWSER]) <
+        0) {
         refuse_start(s, id, box_step_names[BOX_STEP_BWRAP], strerror(errno));
         cgroup_remove(s->cgroups, &group);
         s->uid_used[slot] = false;
@@ -461,18 +560,14 @@ static void start(struct spawn *s, int64_t id, struct plan *p)
     *b = (struct box){ .spawn = s,
                        .memory = (int64_t)p->limits.memory_mib << 20,
                        .id = id,
-                       .bwrap = { made.pid, pidfd_open(made.pid, 0), NULL },
-                       .first = { .fd = -1 },
+                       .n_halves = p->browser ? HALVES : 1,
                        .uid_slot = slot,
                        .group = group,
                        .started = now,
-                       .control = made.control,
-                       .words_fd = made.stderr_,
                        .next = s->boxes };
     s->boxes = b;
-    b->bwrap.watch = loop_watch(s->loop, b->bwrap.fd, EPOLLIN, on_bwrap_ended, b);
-    b->control_watch = loop_watch(s->loop, b->control, EPOLLIN, on_report, b);
-    b->words_watch = loop_watch(s->loop, b->words_fd, EPOLLIN, on_words, b);
+    for (size_t i = 0; i < b->n_halves; i++)
+        half_init(&b->halves[i], b, &made[i]);
     watch_memory(s);
 }
 
@@ -519,8 +614,9 @@ static void read_ask(struct spawn *s, struct wire_message *m)
         read_gate(s, ask, m);
     else if (what && b && strcmp(what, "kill") == 0)
         box_kill(b);
-    else if (what && b && strcmp(what, "terminate") == 0 && b->control >= 0)
-        (void)wire_send(b->control, &(int32_t){ SIGTERM }, sizeof(int32_t), NULL, 0, false);
+    else if (what && b && strcmp(what, "terminate") == 0 && b->halves[MAIN].control >= 0)
+        (void)wire_send(b->halves[MAIN].control, &(int32_t){ SIGTERM }, sizeof(int32_t), NULL, 0,
+                        false);
     /* An ask for a box that has ended crossed its exit on the way. */
     for (size_t i = 0; i < m->n_fds; i++)
         fd_close(m->fds[i]);
@@ -560,7 +656,33 @@ static char *owner_name(const char *data_dir)
     return mem_format("%llx-%llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
 }
 
-static int run(struct spawn *s, const struct view_options *view, const struct confine_options *own,
+/* What bubblewrap does first, as the user of a box. Settings of the kernel, its security modules and
+ * filters of whoever started us can each be in the way, at the one step or at the other. */
+static int try_userns(uid_t uid)
+{
+    return setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0 ||
+                   rights_enter(CLONE_NEWNS) < 0 ||
+                   mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0
+               ? errno
+               : 0;
+}
+
+/* Root alone has another way to make boxes. */
+static char *look_for_userns(uid_t uid)
+{
+    int status = 0;
+
+    if (geteuid() != 0)
+        return NULL;
+    pid_t pid = _Fork();
+    if (pid == 0)
+        _exit(try_userns(uid));
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || !WEXITSTATUS(status))
+        return NULL; /* what is wrong then shows in the first box */
+    return mem_format("user namespaces cannot be made here: %s", strerror(WEXITSTATUS(status)));
+}
+
+static int run(struct spawn *s, const struct view_options *view, struct confine_options *own,
                uid_t uid, struct err *e)
 {
     scoped(mem_free) char *owner = owner_name(view->data_dir); /* before it is covered */
@@ -570,6 +692,8 @@ static int run(struct spawn *s, const struct view_options *view, const struct co
         return -1;
     s->uid = uid;
     s->cgroups = cgroups_open(&cgroup_source_proc, owner);
+    s->no_userns = look_for_userns(uid);
+    s->launcher.no_userns = own->no_userns = s->no_userns;
     s->launcher.limits_memory = !cgroups_missing(s->cgroups, CGROUP_MEMORY);
     s->loop = loop_new(&clock_real);
     s->server_watch = loop_watch(s->loop, s->server, EPOLLIN, on_server, s);
@@ -604,7 +728,7 @@ int exec_main(int argc, char **argv)
         .data_dir = argv[SPAWN_ARG_DATA],
         .as_root = geteuid() == 0,
     };
-    const struct confine_options own = {
+    struct confine_options own = {
         .who = CONFINE_SPAWNER,
         .data_dir = view.data_dir,
         .program = view.program,
@@ -619,6 +743,7 @@ int exec_main(int argc, char **argv)
         (void)fprintf(stderr, "impresario-spawn: %s\n", e.msg);
     timer_free(s.watchdog);
     cgroups_close(s.cgroups);
+    mem_free(s.no_userns);
     launcher_done(&s.launcher);
     loop_free(s.loop);
     return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -29,7 +29,7 @@ const char *const box_step_names[BOX_STEPS] = {
     [BOX_STEP_BWRAP] = "bubblewrap",      [BOX_STEP_NAMESPACE] = "namespaces",
     [BOX_STEP_USERNS] = "user-namespace", [BOX_STEP_LIMITS] = "limits",
     [BOX_STEP_FDS] = "descriptors",       [BOX_STEP_FOLDER] = "folder",
-    [BOX_STEP_PROGRAM] = "program",
+    [BOX_STEP_PROGRAM] = "program",       [BOX_STEP_LANDLOCK] = "landlock",
 };
 
 struct child {
@@ -50,6 +50,8 @@ struct spawner {
     struct cage_gate gates[CAGE_KINDS];
 
     char *refusal; /* of all children; NULL: none */
+    bool basic;    /* plans accept it */
+    char *no_userns;
 
     struct loop *loop;
     struct watch *watch;
@@ -179,6 +181,11 @@ void spawner_refuse(struct spawner *s, const char *why)
     s->refusal = mem_text(why);
 }
 
+void spawner_accept_basic(struct spawner *s)
+{
+    s->basic = true;
+}
+
 /* ---- what it tells ---- */
 
 static void drop(struct spawner *s, const struct child *c)
@@ -214,6 +221,9 @@ static void read_ready(struct spawner *s, const json_t *message)
             (void)snprintf(l->why, sizeof l->why, "%s", json_string_value(reason));
     }
     confined_from_json(json_object_get(message, "walls"), &s->walls);
+    mem_free(s->no_userns);
+    const char *why = json_text(message, "no_userns");
+    s->no_userns = why ? mem_text(why) : NULL;
     s->ready = true;
     s->restart_ms = RESTART_FIRST_MS;
 }
@@ -259,6 +269,12 @@ const struct confined *spawner_walls(struct spawner *s)
     if (!s->ready)
         confined_from_json(NULL, &s->walls);
     return &s->walls;
+}
+
+const char *spawner_no_userns(struct spawner *s)
+{
+    hear_first_words(s);
+    return s->no_userns;
 }
 
 const struct spawner_limits *spawner_limits(struct spawner *s)
@@ -382,6 +398,7 @@ void spawner_free(struct spawner *s)
     helper_free(s->process);
     confined_done(&s->walls);
     mem_free(s->refusal);
+    mem_free(s->no_userns);
     mem_free(s);
 }
 
@@ -408,6 +425,8 @@ struct child *child_start(struct spawner *s, struct plan *plan, child_exit_fn fn
     assert(s->loop);
     *c = (struct child){ s, ++s->last_id, false, fn, arg, s->children };
     s->children = c;
+    if (s->basic)
+        plan_accept_basic(plan);
     if (s->refusal || s->fd < 0 || ask_start(s, c->id, plan) < 0) {
         c->lost = true;
         if (!s->lost)

@@ -73,6 +73,14 @@ void spawner_set_gate(struct spawner *s, enum cage_kind kind, struct cage_gate g
 /* From now on no box is built, and each child ends at once, with the step "walls" and `why`. */
 void spawner_refuse(struct spawner *s, const char *why);
 
+/* From now on every plan is taken to accept the level "basic" (exec/plan.h): for a server that has
+ * found that its walls are no better, and may use these. */
+void spawner_accept_basic(struct spawner *s);
+
+/* Why boxes can have no user namespaces here, when they would be built without: this is root. Else
+ * NULL. Waits for the spawner's first words. */
+const char *spawner_no_userns(struct spawner *s);
+
 /* What this machine lets us limit by cgroup. Waits for the spawner's first words. */
 struct spawner_limits {
     bool memory, pids, cpu;

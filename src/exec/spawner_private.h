@@ -5,7 +5,7 @@
  * Messages are JSON objects. To the process, with "t" one of: "start" (id, plan; the descriptors
  * travel with it), "kill" (id), "terminate" (id), "gate"
  * (registry: which of the two, loopback; the descriptor of a cage_gate). From it: "ready" (missing: {memory, pids, cpu},
- * each null or the reason; walls: as confined_to_json() has them), then "exit" (id and the fields of struct child_exit).
+ * each null or the reason; no_userns: as spawner_no_userns(), or null; walls: as confined_to_json() has them), then "exit" (id and the fields of struct child_exit).
  */
 #ifndef EXEC_SPAWNER_PRIVATE_H
 #define EXEC_SPAWNER_PRIVATE_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Real boxes, built by a real spawner, which is this program started anew. With --as-user it first
- * becomes someone who is not root, so that both ways of building a box are tested on one machine.
+ * becomes someone who is not root, so that both ways of building a box are tested on one machine. With
+ * --basic there are no user namespaces (without_userns.c), and boxes are accepted as they are then.
  */
 #include "exec/spawner.h"
 
@@ -335,7 +336,9 @@ static void on_no_exit(void *arg, const struct child_exit *how)
 static _Noreturn void be_server(const struct box_world *w, int out, int tell)
 {
     char *data_dir = mem_format("%s/its-own", w->data_dir);
-    const struct spawner_options options = { .program = "/usr/bin/true", .data_dir = data_dir };
+    const struct spawner_options options = { .program = "/usr/bin/true",
+                                             .data_dir = data_dir,
+                                             .sandbox_uid = box_world_uid() };
     struct loop *loop = loop_new(&clock_real);
     struct spawner *s;
     struct err e = { 0 };
@@ -343,6 +346,8 @@ static _Noreturn void be_server(const struct box_world *w, int out, int tell)
 
     if (mkdir(data_dir, 0700) < 0 || spawner_start(&options, &s, &e) < 0)
         _exit(1);
+    if (box_world_basic)
+        spawner_accept_basic(s);
     spawner_attach(s, loop);
     plan_fd(p, out, 1);
     pid_t pid = spawner_pid(s);
@@ -438,12 +443,76 @@ static void there_are_no_rights_left(void **state)
 {
     struct run r;
 
-    run_script(&r, state, &plain, "grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status; id -u");
-    assert_string_equal(r.text.data, "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n"
-                                     "CapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n"
-                                     "CapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n"
-                                     "1000\n");
+    run_script(&r, state, &plain,
+               "grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status; id -un;"
+               "id -G; stat -c %U /work /work/app /work/home /work/tmp | uniq");
+    scoped(mem_free) char *says = mem_format(
+        "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"
+        "CapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n"
+        "sandbox\n%d\nsandbox\n",
+        box_world_basic ? (int)BOX_WORLD_BASIC_UID : (int)PLAN_UID);
+    assert_string_equal(buf_str(&r.text), says);
     run_done(&r);
+}
+
+static void no_device_is_made_and_files_move_as_ever(void **state)
+{
+    struct run r;
+
+    run_script(&r, state, &plain,
+               "mknod /work/tmp/device c 0 0; echo x >/work/tmp/a; mv /work/tmp/a /work/app/b;"
+               "ln /work/app/b /work/home/c && cat /work/home/c; mkdir /work/app/d;"
+               "mv -T /work/app/d /work/tmp/e && echo moved");
+    run_says(&r, "/work/tmp/device: Permission denied");
+    run_says(&r, "x\nmoved\n");
+    run_done(&r);
+}
+
+/* Two at once, of which one looks around while the other is up. */
+static void each_box_is_a_user_of_its_own(void **state)
+{
+    struct run first, second;
+
+    run_start_in(&first, *state, shell(&plain, "id -u; read line"));
+    run_wait(&first, "\n");
+    run_script(&second, state, &plain,
+               "id -u; for p in /proc/[0-9]*; do stat -c %u $p; done | sort -u");
+    assert_string_not_equal(buf_str(&first.text), buf_str(&second.text));
+    run_done(&first);
+    run_done(&second);
+}
+
+/* The first process as well: the program is of the same user. */
+static void the_first_process_has_no_rights_left(void **state)
+{
+    struct run r;
+
+    run_script(&r, state, &plain,
+               "grep -cE '^(Cap.*:.0000000000000000|Uid:(.615[0-9][0-9]){4})$' /proc/1/status;"
+               "cat /proc/1/environ; : >/proc/1/mem");
+    assert_null(strstr(buf_str(&r.text), "SECRET"));
+    run_says(&r, "6\n");
+    run_says(&r, "/proc/1/mem: Permission denied");
+    run_done(&r);
+}
+
+static void without_user_namespaces_nothing_is_built_that_does_not_accept_it(void **state)
+{
+    struct run r;
+
+    (void)state;
+    box_world_basic = false;
+    struct box_world *w = box_world_open(true, STUCK_MS);
+    box_world_basic = true;
+    assert_non_null(strstr(spawner_no_userns(w->spawner), "Operation not permitted"));
+    run_start(&r, w->loop, w->spawner, shell(&plain, "echo ran"));
+    run_wait(&r, NULL);
+    assert_int_equal(r.text.n, 0);
+    assert_string_equal(r.step, "namespaces");
+    assert_non_null(strstr(r.detail, "user namespace"));
+    run_done(&r);
+    void *to_close = w;
+    box_world_close(&to_close);
 }
 
 static void the_user_namespace_is_another(void **state)
@@ -454,7 +523,7 @@ static void the_user_namespace_is_another(void **state)
     run_script(&r, state, &plain, "stat -Lc %i /proc/self/ns/user");
     assert_int_equal(stat("/proc/self/ns/user", &ours), 0);
     long inode = strtol(r.text.data, NULL, 10);
-    assert_true(inode > 0 && inode != (long)ours.st_ino);
+    assert_true(inode > 0 && (inode == (long)ours.st_ino) == box_world_basic);
     run_done(&r);
 }
 
@@ -489,6 +558,12 @@ static void a_browsers_box_can_nest_user_namespaces_but_not_mount(void **state)
 
     l.browser = true;
     run_script(&r, state, &l, "unshare -Upnf true && echo nested; unshare -Um true || echo walled");
+    if (box_world_basic) {
+        assert_null(strstr(r.text.data, "nested"));
+        run_says(&r, "walled\n");
+        run_done(&r);
+        return;
+    }
     assert_string_equal(strstr(r.text.data, "nested"), "nested\nunshare: unshare failed: "
                                                        "Operation not permitted\nwalled\n");
     run_done(&r);
@@ -655,6 +730,36 @@ static void a_bind_leads_nowhere_else(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, box_world_close)
 
+#define EVERYWHERE                                                                                \
+    TEST(no_device_is_made_and_files_move_as_ever), TEST(an_exit_status_is_told),                 \
+        TEST(a_death_by_signal_is_told_from_a_status), TEST(a_missing_program_is_named),          \
+        TEST(what_the_program_left_behind_ends_with_it), TEST(a_kill_leaves_nothing),             \
+        TEST(a_kill_at_any_moment_of_the_birth_is_an_end), TEST(a_program_can_be_asked_to_end),   \
+        TEST(a_freed_child_is_killed_and_not_heard_of_again),                                     \
+        TEST(when_the_spawner_dies_so_do_the_boxes_and_a_new_one_comes),                          \
+        TEST(processes_that_need_too_much_together_are_ended),                                    \
+        TEST(where_walls_are_not_enough_nothing_is_built),                                        \
+        TEST(a_loss_is_told_on_the_loop_that_comes_next),                                         \
+        TEST(when_the_spawner_ends_no_control_group_is_left),                                     \
+        TEST(signals_for_the_group_do_not_end_the_spawner),                                       \
+        TEST(when_bubblewrap_is_killed_nothing_is_left),                                          \
+        TEST(when_the_server_is_killed_nothing_is_left),                                          \
+        TEST(descriptors_have_their_numbers_and_there_are_no_others),                             \
+        TEST(nothing_of_the_servers_environment_is_inside),                                       \
+        TEST(only_the_boxs_own_processes_are_seen), TEST(there_are_no_rights_left),               \
+        TEST(the_user_namespace_is_another), TEST(the_system_is_read_only),                       \
+        TEST(namespaces_and_mounts_are_refused),                                                  \
+        TEST(a_browsers_box_can_nest_user_namespaces_but_not_mount),                              \
+        TEST(without_a_network_there_is_only_a_loopback_of_its_own),                              \
+        TEST(with_the_hosts_network_names_and_hosts_are_reached),                                 \
+        TEST(a_cage_that_cannot_be_had_is_not_replaced_by_less), TEST(the_work_folder_is_capped), \
+        TEST(a_file_is_capped), TEST(memory_is_capped), TEST(processes_are_capped),               \
+        TEST(a_bind_shows_what_is_below_the_data_directory), TEST(a_bind_leads_nowhere_else)
+
+#define AT_BASIC                                                                        \
+    cmocka_unit_test(without_user_namespaces_nothing_is_built_that_does_not_accept_it), \
+        TEST(each_box_is_a_user_of_its_own), TEST(the_first_process_has_no_rights_left)
+
 int main(int argc, char **argv)
 {
     if (exec_wanted(argv[0]))
@@ -663,40 +768,9 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "--as-user") == 0 && geteuid() == 0 &&
         (setgid(TEST_USER) < 0 || setuid(TEST_USER) < 0))
         return EXIT_FAILURE;
-    const struct CMUnitTest tests[] = {
-        TEST(an_exit_status_is_told),
-        TEST(a_death_by_signal_is_told_from_a_status),
-        TEST(a_missing_program_is_named),
-        TEST(what_the_program_left_behind_ends_with_it),
-        TEST(a_kill_leaves_nothing),
-        TEST(a_kill_at_any_moment_of_the_birth_is_an_end),
-        TEST(a_program_can_be_asked_to_end),
-        TEST(a_freed_child_is_killed_and_not_heard_of_again),
-        TEST(when_the_spawner_dies_so_do_the_boxes_and_a_new_one_comes),
-        TEST(processes_that_need_too_much_together_are_ended),
-        TEST(where_walls_are_not_enough_nothing_is_built),
-        TEST(a_loss_is_told_on_the_loop_that_comes_next),
-        TEST(when_the_spawner_ends_no_control_group_is_left),
-        TEST(signals_for_the_group_do_not_end_the_spawner),
-        TEST(when_bubblewrap_is_killed_nothing_is_left),
-        TEST(when_the_server_is_killed_nothing_is_left),
-        TEST(descriptors_have_their_numbers_and_there_are_no_others),
-        TEST(nothing_of_the_servers_environment_is_inside),
-        TEST(only_the_boxs_own_processes_are_seen),
-        TEST(there_are_no_rights_left),
-        TEST(the_user_namespace_is_another),
-        TEST(the_system_is_read_only),
-        TEST(namespaces_and_mounts_are_refused),
-        TEST(a_browsers_box_can_nest_user_namespaces_but_not_mount),
-        TEST(without_a_network_there_is_only_a_loopback_of_its_own),
-        TEST(with_the_hosts_network_names_and_hosts_are_reached),
-        TEST(a_cage_that_cannot_be_had_is_not_replaced_by_less),
-        TEST(the_work_folder_is_capped),
-        TEST(a_file_is_capped),
-        TEST(memory_is_capped),
-        TEST(processes_are_capped),
-        TEST(a_bind_shows_what_is_below_the_data_directory),
-        TEST(a_bind_leads_nowhere_else),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    box_world_basic = argc > 1 && strcmp(argv[1], "--basic") == 0;
+    const struct CMUnitTest tests[] = { EVERYWHERE };
+    const struct CMUnitTest basic[] = { EVERYWHERE, AT_BASIC };
+    return box_world_basic ? cmocka_run_group_tests_name("spawner", basic, NULL, NULL)
+                           : cmocka_run_group_tests_name("spawner", tests, NULL, NULL);
 }

@@ -43,6 +43,11 @@ void view_init(struct view *v, const struct view_options *o, const struct plan *
     v->from.program = v->paths[n++];
     v->from.runner = o->runner_dir ? v->paths[n] : NULL;
     v->from.binds = (const char *const *)v->paths + 2;
+    if (p->shares)
+        v->from.shared = VIEW_SHARED;
+    if (p->shares && !p->browser) /* nothing runs there but Chromium */
+        v->from.runner = NULL;
+    v->from.hides_chromium = p->browser && access(PLAN_CHROMIUM, F_OK) == 0;
 }
 
 static int open_below(const char *data_dir, const char *path)
@@ -163,4 +168,12 @@ int view_enter(const struct view_options *o, const struct plan *p, uid_t uid, co
     *about = VIEW_AT;
     /* The descriptors of the trees end with this process, or at its exec. */
     return o->as_root ? set_all_down(trees, n) : 0;
+}
+
+/* Over a place that every machine has, where nobody keeps what a box could bind, and that no box sees. */
+int view_share(uid_t uid, gid_t gid, int mib)
+{
+    scoped(mem_free) char *options = mem_format("mode=0700,uid=%u,gid=%u,size=%dm", uid, gid, mib);
+
+    return mount("tmpfs", VIEW_SHARED, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options);
 }

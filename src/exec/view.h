@@ -29,4 +29,10 @@ void view_init(struct view *v, const struct view_options *o, const struct plan *
 must_use int view_enter(const struct view_options *o, const struct plan *p, uid_t uid,
                         const char **about);
 
+/* What a box and its browser's have in common: a folder of `mib` where nothing runs, mounted for the
+ * calling process and what it starts. It has rights over mounts of its own. 0, or -1 with errno. */
+#define VIEW_SHARED        "/sys"
+#define VIEW_SHARED_SOCKET VIEW_SHARED "/.browser" /* PLAN_BROWSER_SOCKET, before it is bound */
+must_use int view_share(uid_t uid, gid_t gid, int mib);
+
 #endif

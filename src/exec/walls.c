@@ -29,16 +29,28 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum wall { NAMESPACES, FILES, PRIVILEGES, SYSTEM_CALLS, SECRETS, LIMITS, WALLS };
+enum wall {
+    NAMESPACES,
+    USER_NAMESPACES,
+    LANDLOCK,
+    FILES,
+    PRIVILEGES,
+    SYSTEM_CALLS,
+    SECRETS,
+    LIMITS,
+    WALLS
+};
 
-const char *const wall_names[] = { "namespaces", "files",  "privileges", "system-calls",
-                                   "secrets",    "limits", NULL };
+const char *const wall_names[] = { "namespaces", WALL_USERNS,  WALL_LANDLOCK,
+                                   "files",      "privileges", "system-calls",
+                                   "secrets",    "limits",     NULL };
 
 /* Of the namespaces, by their names in /proc/self/ns. */
-static const char *const namespaces[] = { "user", "pid", "mnt", "net", "ipc", "uts", "cgroup" };
+static const char *const namespaces[] = { "pid", "mnt", "net", "ipc", "uts", "cgroup", "user" };
 
 struct visit {
-    bool browser;
+    bool browser; /* it is a browser's box */
+    bool job;     /* there is a browser's box beside it */
     char **hosts; /* "user:[4026531837]" and so on */
     int n_hosts;
     int held[WALLS];
@@ -276,7 +288,7 @@ static bool can_write(const char *path)
 /* What is mounted to be written to, and how much it takes. */
 static void try_mounts(struct visit *v)
 {
-    static const char *const known[] = { PLAN_WORK,  "/dev/shm",    "/proc",
+    static const char *const known[] = { PLAN_WORK,  PLAN_SHARED,   "/dev/shm", "/proc",
                                          "/dev/pts", "/dev/mqueue", "/out" };
     static const char *const devices[] = { "/dev/null",   "/dev/zero", "/dev/full",
                                            "/dev/random", "/dev/tty",  "/dev/urandom",
@@ -303,6 +315,8 @@ static void try_mounts(struct visit *v)
               is_written && capped && strncmp(super, " - tmpfs ", 9) == 0 &&
                   !strstr(super, "size="));
         judge(v, PRIVILEGES, rights, !strstr(options, "nosuid"));
+        if (strcmp(at, PLAN_SHARED) == 0)
+            judge(v, FILES, "what the boxes share runs", !strstr(options, "noexec"));
     }
     if (mounts)
         (void)fclose(mounts);
@@ -319,6 +333,18 @@ static void try_files(struct visit *v)
     try_mounts(v);
 }
 
+/* A device that is none, which overlays mark what was deleted with: anybody may make it, except under
+ * Landlock. Nothing else in here shows whether that is there. */
+static void try_landlock(struct visit *v)
+{
+    static const char path[] = PLAN_TMP "/walls-device";
+    bool made = mknod(path, S_IFCHR | 0600, 0) == 0;
+
+    if (made)
+        (void)unlink(path);
+    judge(v, LANDLOCK, "a device", made);
+}
+
 /* ---- namespaces ---- */
 
 static void try_namespaces(struct visit *v)
@@ -332,25 +358,28 @@ static void try_namespaces(struct visit *v)
         name[n > 0 ? n : 0] = '\0';
         for (int k = 0; k < v->n_hosts; k++)
             shared |= strcmp(name, v->hosts[k]) == 0;
-        judge(v, NAMESPACES, namespaces[i], n <= 0 || shared);
+        judge(v, strcmp(namespaces[i], "user") == 0 ? USER_NAMESPACES : NAMESPACES, namespaces[i],
+              n <= 0 || shared);
     }
     /* The box's first process leads its session, which no terminal has. */
     judge(v, NAMESPACES, "session", getsid(0) <= 0);
     judge(v, NAMESPACES, "terminal", open("/dev/tty", O_RDWR | O_CLOEXEC) >= 0);
 }
 
-/* How many processes of /proc are not ours to see: a box has but a few. */
+/* A box has its first process and us; what runs in the box beside it is not in our /proc. */
 static void try_processes(struct visit *v)
 {
-    enum { FEW = 16 };
     DIR *proc = opendir("/proc");
-    int n = 0;
+    bool more = false, ours = false;
 
-    for (struct dirent *d; proc && (d = readdir(proc));)
-        n += strspn(d->d_name, "0123456789") == strlen(d->d_name);
+    for (struct dirent *d; proc && (d = readdir(proc));) {
+        long pid = strtol(d->d_name, NULL, 10);
+        ours |= pid == getpid();
+        more |= pid > 1 && pid != getpid();
+    }
     if (proc)
         (void)closedir(proc);
-    judge(v, NAMESPACES, "processes", n == 0 || n > FEW);
+    judge(v, NAMESPACES, "processes", more || !ours);
 }
 
 static int count_lines(const char *path)
@@ -474,13 +503,20 @@ static void try_limits(struct visit *v)
 
 /* ---- the whole ---- */
 
-void walls_args(struct plan *p)
+void walls_args(struct plan *p, const char *out)
 {
     char path[64], name[64];
 
+    if (out) {
+        scoped(mem_free) char *script =
+            mem_format("until [ -p %1$s ]; do :; done; exec \"$0\" \"$@\" >%1$s", out);
+        plan_arg(p, "/usr/bin/sh");
+        plan_arg(p, "-c");
+        plan_arg(p, script);
+    }
     plan_arg(p, PLAN_PROGRAM);
     plan_arg(p, "walls");
-    plan_arg(p, p->limits.browser ? "browser" : "plain");
+    plan_arg(p, p->limits.browser ? "browser" : p->browser ? "job" : "plain");
     for (size_t i = 0; i < n_items(namespaces); i++) {
         (void)snprintf(path, sizeof path, "/proc/self/ns/%s", namespaces[i]);
         ssize_t n = readlink(path, name, sizeof name - 1);
@@ -501,6 +537,7 @@ int walls_main(int argc, char **argv)
 {
     int first = argc > 0 && strcmp(argv[0], "walls") == 0 ? 1 : 2;
     struct visit v = { .browser = argc > first && strcmp(argv[first], "browser") == 0,
+                       .job = argc > first && strcmp(argv[first], "job") == 0,
                        .hosts = argv + first + 1,
                        .n_hosts = argc > first ? argc - first - 1 : 0 };
 
@@ -510,6 +547,9 @@ int walls_main(int argc, char **argv)
     try_namespaces(&v);
     try_processes(&v);
     try_files(&v);
+    try_landlock(&v);
+    if (v.job) /* the tool lies in its place */
+        judge(&v, FILES, "the browser's files", access("/usr/lib/chromium/icudtl.dat", F_OK) == 0);
     try_privileges(&v);
     try_first_process(&v);
     try_descriptors(&v);

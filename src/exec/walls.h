@@ -14,9 +14,17 @@
 
 extern const char *const wall_names[]; /* ended by NULL */
 
-/* The program and its arguments for a plan: in a browser's box more is allowed. The namespaces of
- * the caller are those that the box must not be in. */
-void walls_args(struct plan *p);
+/* The one of them that boxes of the level "basic" go without. */
+#define WALL_USERNS "user-namespaces"
+
+/* And the one that those of "strong" may go without. */
+#define WALL_LANDLOCK "landlock"
+
+/* The program and its arguments for a plan: in a browser's box more is allowed, and from a job's box,
+ * which has one beside it, that is looked for. What is printed by the box of a browser goes to `out`,
+ * when that is not NULL: a named pipe, which somebody makes and reads. The namespaces of the caller are
+ * those that the box must not be in. */
+void walls_args(struct plan *p, const char *out);
 
 /* True when argv asks for the attempts, for main() of programs that build boxes of themselves. */
 bool walls_wanted(int argc, char **argv);

@@ -112,13 +112,14 @@ static int64_t own_share(pid_t pid)
     return (int64_t)strtoll(at + strlen(name), NULL, 10) * 1024;
 }
 
-static int64_t sum(const struct family *f, pid_t first, int64_t (*of)(pid_t pid))
+static int64_t sum(const struct family *f, const struct watched *w, int64_t (*of)(pid_t pid))
 {
     int64_t total = 0;
 
     for (size_t i = 0; i < f->n; i++) {
-        if (comes_from(f, f->all[i].pid, first))
-            total += of(f->all[i].pid);
+        pid_t pid = f->all[i].pid;
+        if (comes_from(f, pid, w->first[0]) || comes_from(f, pid, w->first[1]))
+            total += of(pid);
     }
     return total;
 }
@@ -128,7 +129,7 @@ void watchdog_look(struct watched *boxes, size_t n)
     struct family f = read_family();
 
     for (size_t i = 0; i < n; i++)
-        boxes[i].over = sum(&f, boxes[i].first, own_pages) > boxes[i].most &&
-                        sum(&f, boxes[i].first, own_share) > boxes[i].most;
+        boxes[i].over = sum(&f, &boxes[i], own_pages) > boxes[i].most &&
+                        sum(&f, &boxes[i], own_share) > boxes[i].most;
     mem_free(f.all);
 }

@@ -14,7 +14,7 @@
 enum { WATCHDOG_MS = 250 }; /* from one look to the next */
 
 struct watched {
-    pid_t first;  /* it and all that come from it */
+    pid_t first[2]; /* each and all that come from it; 0: none */
     int64_t most; /* bytes that they may have in memory; files and tmpfs, which have sizes, aside */
     bool over;    /* set by the look: they have more */
 };

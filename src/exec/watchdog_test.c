@@ -92,7 +92,7 @@ static void world_close(const struct world *w)
 
 static bool is_over(const struct world *w, int mib)
 {
-    struct watched boxes[] = { { .first = w->first, .most = (int64_t)mib * MIB } };
+    struct watched boxes[] = { { .first = { w->first }, .most = (int64_t)mib * MIB } };
 
     watchdog_look(boxes, 1);
     return boxes[0].over;
@@ -127,8 +127,8 @@ static void others_do_not_count(void **state)
     (void)state;
     world_open(&w, true);
     world_open(&other, false);
-    struct watched boxes[] = { { .first = w.first, .most = (int64_t)2 * EACH * MIB },
-                               { .first = other.first, .most = (int64_t)2 * EACH * MIB } };
+    struct watched boxes[] = { { .first = { w.first }, .most = (int64_t)2 * EACH * MIB },
+                               { .first = { other.first }, .most = (int64_t)2 * EACH * MIB } };
     watchdog_look(boxes, n_items(boxes));
     assert_false(boxes[0].over);
     assert_true(boxes[1].over);

@@ -47,13 +47,15 @@ export class Server {
     /**
      * Starts a server on a port of the kernel's choice.
      *
-     * @param {{data?: string, env?: Record<string, string>, args?: string[], binary?: string, early?: boolean}} [options]
+     * @param {{data?: string, env?: Record<string, string>, args?: string[], binary?: string, early?: boolean, under?: string[]}} [options]
      *   `data`: a folder that an earlier server left; else a new one. `binary`: another one than the tested.
-     *   `early`: as soon as it listens, while it still tries its walls and nothing is built and run
+     *   `early`: as soon as it listens, while it still tries its walls and nothing is built and run.
+     *   `under`: a program that runs it, with its arguments
      */
-    static async start({ data, env = {}, args = [], binary = BINARY, early = false } = {}) {
+    static async start({ data, env = {}, args = [], binary = BINARY, early = false, under = [] } = {}) {
         const server = new Server("", data ?? mkdtempSync(join(tmpdir(), "impresario-test-")));
-        const child = spawn(binary, ["serve", "--data", server.data, "--listen", "127.0.0.1:0", ...args], {
+        const [program, ...before] = [...under, binary];
+        const child = spawn(program, [...before, "serve", "--data", server.data, "--listen", "127.0.0.1:0", ...args], {
             env: {
                 ...process.env,
                 IMPRESARIO_EGRESS_ALLOW: "127.0.0.1",
