@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A slot: one box with a Node runner and a Chromium, both started and never used before. It serves
- * one job, and ends with it.
+ * A slot: a box with a Node runner and one with its Chromium, both started and never used before. It
+ * serves one job, and ends with it.
  *
  *     WARMING --ready--> READY --slot_run--> RUNNING --outcome--> ENDED
  *        |                 |                    |
