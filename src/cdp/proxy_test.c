@@ -6,6 +6,7 @@
 
 #include "base/bounds.h"
 #include "base/json.h"
+#include "base/tree.h"
 #include "exec/wire.h"
 
 #include <fcntl.h>
@@ -106,10 +107,9 @@ static void close_all(struct client *c)
 static int client_teardown(void **state)
 {
     struct client *c = *state;
-    scoped(mem_free) char *remove = mem_format("rm -r %s", c->folder);
 
     close_all(c);
-    assert_int_equal(system(remove), 0);
+    assert_int_equal(tree_remove(c->folder), 0);
     mem_free(c->shared);
     mem_free(c);
     return 0;

@@ -176,20 +176,33 @@ static const char *begin_value(struct cdp_scan *s, char c)
     }
 }
 
-/* The state of a number after one more character of it; -1: it has ended before that. */
+/* What a character of a number can be. */
+enum part { A_ZERO, A_DIGIT, A_POINT, AN_E, A_SIGN, PARTS };
+
+static int part_of(char c)
+{
+    if (is_digit(c))
+        return c == '0' ? A_ZERO : A_DIGIT;
+    return c == '.' ? A_POINT : c == 'e' || c == 'E' ? AN_E : c == '+' || c == '-' ? A_SIGN : PARTS;
+}
+
+/* The state of a number after one more character of it; VALUE: it has ended before that. */
 static int number_after(int state, char c)
 {
-    bool exponent = c == 'e' || c == 'E';
+    static const unsigned char next[END][PARTS] = {
+        /* after 0, another digit, the point, an e, a sign */
+        [MINUS] = { ZERO, WHOLE },
+        [ZERO] = { VALUE, VALUE, POINT, EXPONENT },
+        [WHOLE] = { WHOLE, WHOLE, POINT, EXPONENT },
+        [POINT] = { FRACTION, FRACTION },
+        [FRACTION] = { FRACTION, FRACTION, VALUE, EXPONENT },
+        [EXPONENT] = { POWER, POWER, VALUE, VALUE, EXPONENT_SIGN },
+        [EXPONENT_SIGN] = { POWER, POWER },
+        [POWER] = { POWER, POWER },
+    };
+    int part = part_of(c);
 
-    switch (state) {
-    case MINUS: return c == '0' ? ZERO : is_digit(c) ? WHOLE : -1;
-    case ZERO: return c == '.' ? POINT : exponent ? EXPONENT : -1;
-    case WHOLE: return is_digit(c) ? WHOLE : c == '.' ? POINT : exponent ? EXPONENT : -1;
-    case POINT: return is_digit(c) ? FRACTION : -1;
-    case FRACTION: return is_digit(c) ? FRACTION : exponent ? EXPONENT : -1;
-    case EXPONENT: return is_digit(c) ? POWER : c == '+' || c == '-' ? EXPONENT_SIGN : -1;
-    default: /* EXPONENT_SIGN, POWER */ return is_digit(c) ? POWER : -1;
-    }
+    return part == PARTS ? VALUE : next[state][part];
 }
 
 static const char *after(struct cdp_scan *s, char c)
@@ -205,7 +218,7 @@ static const char *in_number(struct cdp_scan *s, char c)
 {
     int next = number_after(s->state, c);
 
-    if (next < 0) {
+    if (next == VALUE) {
         if (s->state != ZERO && s->state != WHOLE && s->state != FRACTION && s->state != POWER)
             return "it is no JSON";
         end_value(s, s->n - 1);

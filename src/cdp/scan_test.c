@@ -101,24 +101,23 @@ static void length_and_depth_have_bounds(void **state)
 {
     struct cdp_scan s;
     const char *why = NULL;
-    char text[2 * CDP_DEPTH + 16] = "{\"a\":\"";
+    scoped(mem_free) char *fill = mem_new(CDP_DEPTH + 1);
     size_t used;
 
     (void)state;
-    memset(text + 6, 'x', MOST - 8);
-    strcpy(text + MOST - 2, "\"}");
-    for (size_t piece = 1; piece < 400; piece += 199)
-        assert_int_equal(scan(&s, text, piece, &why), 1);
-    strcpy(text + MOST - 2, "x\"}");
+    memset(fill, 'x', MOST - 8);
+    scoped(mem_free) char *fits = mem_format("{\"a\":\"%s\"}", fill);
+    scoped(mem_free) char *longer = mem_format("{\"a\":\"%sx\"}", fill);
     for (size_t piece = 1; piece < 400; piece += 199) {
-        assert_int_equal(scan(&s, text, piece, &why), -1);
+        assert_int_equal(scan(&s, fits, piece, &why), 1);
+        assert_int_equal(scan(&s, longer, piece, &why), -1);
         assert_string_equal(why, "it is too long");
     }
 
-    cdp_scan_init(&s, sizeof text);
-    strcpy(text, "{\"a\":");
-    memset(text + 5, '[', CDP_DEPTH - 1);
-    assert_int_equal(cdp_scan(&s, text, 5 + CDP_DEPTH - 1, &used, &why), 0);
+    memset(fill, '[', CDP_DEPTH - 1);
+    scoped(mem_free) char *deep = mem_format("{\"a\":%s", fill);
+    cdp_scan_init(&s, 2 * CDP_DEPTH);
+    assert_int_equal(cdp_scan(&s, deep, strlen(deep), &used, &why), 0);
     assert_int_equal(cdp_scan(&s, "[", 1, &used, &why), -1);
     assert_string_equal(why, "it is nested too deep");
 }

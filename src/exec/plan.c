@@ -229,11 +229,12 @@ int plan_from_json(const json_t *value, struct plan **out, struct err *e)
         plan_symlink(p, json_text(item, "target"), json_text(item, "at"));
     }
     const json_t *beside = json_object_get(value, "beside");
-    struct plan *browser;
-    if (beside && plan_from_json(beside, &browser, e) < 0)
-        return -1;
-    if (beside)
+    if (beside) {
+        struct plan *browser = NULL;
+        if (plan_from_json(beside, &browser, e) < 0)
+            return -1;
         plan_browser(p, browser);
+    }
     *out = take(p);
     return 0;
 }

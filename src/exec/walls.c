@@ -288,7 +288,7 @@ static bool can_write(const char *path)
 /* What is mounted to be written to, and how much it takes. */
 static void try_mounts(struct visit *v)
 {
-    static const char *const known[] = { PLAN_WORK,  PLAN_SHARED,   "/dev/shm", "/proc",
+    static const char *const known[] = { PLAN_WORK,  (PLAN_SHARED), "/dev/shm", "/proc",
                                          "/dev/pts", "/dev/mqueue", "/out" };
     static const char *const devices[] = { "/dev/null",   "/dev/zero", "/dev/full",
                                            "/dev/random", "/dev/tty",  "/dev/urandom",
