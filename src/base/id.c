@@ -104,17 +104,17 @@ bool id_valid(const char *text)
 
 void id_resume(const char *id)
 {
-    msec_t ms = 0;
+    uint64_t ms = 0;
 
     if (!id_valid(id))
         return;
     for (int i = 0; i < 13; i++) {
         if (id[i] != '-')
-            ms = ms << 4 | nibble(id[i]);
+            ms = ms << 4 | (unsigned)nibble(id[i]);
     }
     pthread_mutex_lock(&lock);
-    if (ms > last_ms) {
-        last_ms = ms;
+    if ((msec_t)ms > last_ms) {
+        last_ms = (msec_t)ms;
         counter = 0xfff; /* whichever the other process had got to */
     }
     pthread_mutex_unlock(&lock);
