@@ -114,11 +114,13 @@ test("a build that waited when the server was killed is built by the next one", 
     s.model.play(() => ({ fail: "slow", gate: new Promise(() => {}) }));
     const first = await start(s.tenant, asked(it));
     await s.model.asked(1);
-    const second = await start(s.tenant, asked(it));
+    const other = await Tenant.make("waits", s.server); // where the name is free, too
+    const second = await start(other, asked(it));
 
     s.model.play(byConversation(it.turns));
     const tenant = await killed(t, s);
-    for (const id of [first, second]) assert.equal((await ended(tenant, id)).status, "ready");
+    assert.equal((await ended(tenant, first)).status, "ready");
+    assert.equal((await ended(new Tenant(tenant.url, other.key), second)).status, "ready");
 });
 
 for (const at of [1, 2, 3, 4]) {
