@@ -548,8 +548,7 @@ int envelope_finish(struct envelope *env, json_t **rest, struct err *e)
         buf_text(&env->rest, "{}");
     else if (env->state != AFTER || env->depth > 0)
         return malformed(env, "it ends too early,", e);
-    json_t *value = json_loadb(buf_str(&env->rest), env->rest.n,
-                               JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &fault);
+    json_t *value = json_load(buf_str(&env->rest), env->rest.n, JSON_REJECT_DUPLICATES, &fault);
     if (!value)
         return err_set(e, ERR_INPUT, "the body is not valid JSON: %s", fault.text);
     *rest = value;

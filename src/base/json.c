@@ -239,6 +239,15 @@ static int check_size(const char *text, size_t n, int limit, struct err *e)
     return 0;
 }
 
+json_t *json_load(const char *text, size_t n, size_t flags, json_error_t *fault)
+{
+    json_t *value = json_loadb(text, n, flags | JSON_DECODE_ANY, fault);
+
+    if (!value && json_error_code(fault) == json_error_numeric_overflow)
+        value = json_loadb(text, n, flags | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, fault);
+    return value;
+}
+
 int json_parse(const char *text, size_t n, int depth, json_t **out, struct err *e)
 {
     json_error_t fault;
@@ -248,10 +257,7 @@ int json_parse(const char *text, size_t n, int depth, json_t **out, struct err *
     /* Jansson takes one behind a number for its end. */
     if (n > 0 && memchr(text, '\0', n))
         return err_set(e, ERR_INPUT, "a NUL, which no JSON has");
-    json_t *value = json_loadb(text, n, JSON_DECODE_ANY, &fault);
-    /* JavaScript writes 1e20 as a whole number, and has reals alone. */
-    if (!value && json_error_code(&fault) == json_error_numeric_overflow)
-        value = json_loadb(text, n, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &fault);
+    json_t *value = json_load(text, n, 0, &fault);
     if (!value)
         return err_set(e, ERR_INPUT, "%s at line %d, column %d", fault.text, fault.line,
                        fault.column);

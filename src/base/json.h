@@ -40,8 +40,12 @@ const char *json_text(const json_t *object, const char *name);
 int64_t json_int(const json_t *object, const char *name, int64_t otherwise);
 bool json_bool(const json_t *object, const char *name, bool otherwise);
 
+/* As json_loadb(), with any value, and where a whole number is beyond 64 bits with reals alone: JavaScript,
+ * which has nothing else, writes 1e20 as one. */
+json_t *json_load(const char *text, size_t n, size_t flags, json_error_t *fault);
+
 /* Parses text that a stranger wrote: refuses depth over `depth`, more than LIMIT_JSON_VALUES values, U+0000 and what is not UTF-8 or
- * not exactly one value. A text with a whole number beyond 64 bits has reals alone. ERR_INPUT with a
+ * not exactly one value. As json_load(). ERR_INPUT with a
  * message that says where. */
 must_use int json_parse(const char *text, size_t n, int depth, json_t **out, struct err *e);
 

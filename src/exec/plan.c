@@ -131,8 +131,9 @@ void plan_symlink(struct plan *p, const char *target, const char *at)
 
 void plan_browser(struct plan *p, struct plan *browser)
 {
-    assert(!p->browser && !p->limits.browser && browser->limits.browser && !browser->browser);
-    assert(p->limits.net == browser->limits.net && browser->binds.n == 0);
+    assert(!p->browser && !p->limits.browser);
+    assert(browser && browser->limits.browser && !browser->browser && browser->binds.n == 0);
+    assert(p->limits.net == browser->limits.net);
     for (int i = 0; i < PLAN_FDS; i++)
         assert(browser->fds[i] < 0);
     p->browser = browser;

@@ -21,7 +21,7 @@ const VALUES = [
     ...around("", ["\t", "\n", "\r", " ", "\r\n\t "], "null"),
     ...around("null", ["\t", "\n", "\r", " "], ""),
     // numbers
-    ..."0 -0 1 -1 10 123 -123 9007199254740993 0.5 -0.5 1.5 10.01 0.0 0e0 0e+1 0E-1 1e1 1E1 1e+2 1E-2 1e02 12.5e-3 0.00000000000000000000000000001 5e-324 123123.123e-10".split(" "),
+    ..."0 -0 1 -1 10 123 -123 9007199254740993 0.5 -0.5 1.5 10.01 0.0 0e0 0e+1 0E-1 1e1 1E1 1e+2 1E-2 1e02 12.5e-3 0.00000000000000000000000000001 5e-324 123123.123e-10 123456789012345678901234567890 -18446744073709551616".split(" "),
     // strings
     '""', '"a"', '" "', '"\\""', '"\\\\"', '"\\/"', '"/"', '"\\b\\f\\n\\r\\t"', '"\\u0041"', '"\\u00e9"', '"\\uABCD"', '"\\uabcd"',
     '"\\ud83d\\ude00"', '"\\uDBFF\\uDFFF"', '"\\u0012"', '"\\u007f"', '"\u007f"', '"\u00e9"', '"\u20ac"', '"\u{1f600}"', '"\u{10ffff}"', '"\u2028\u2029"',
@@ -59,7 +59,7 @@ const NOT_TEXT = [
 ].flatMap((wrong) => [bytes('"', wrong, '"'), bytes('{"', wrong, '":1}'), bytes(wrong), bytes("[", wrong, "]")]);
 
 /** JSON, and refused with a reason all the same: texts are kept as C has them, and halves of pairs are no text. */
-const REFUSED = ['"\\u0000"', '"a\\u0000b"', '{"a\\u0000b":1}', '"\\ud800"', '"\\udc00"', '"\\ud800\\u0041"', '"\\ude00\\ud83d"', "1e400", "-1e400", "123456789012345678901234567890", "[".repeat(100) + "]".repeat(100)];
+const REFUSED = ['"\\u0000"', '"a\\u0000b"', '{"a\\u0000b":1}', '"\\ud800"', '"\\udc00"', '"\\ud800\\u0041"', '"\\ude00\\ud83d"', "1e400", "-1e400", "[".repeat(100) + "]".repeat(100)];
 
 /** JSON by its grammar, and unclear: the last one counts, but an upload is refused. */
 const TWICE = ['{"a":"b","a":"c"}', '{"a":"b","a":"b"}', '[{"a":1,"b":{},"\\u0061":2}]'];
