@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -22,6 +22,8 @@ const START_MS = 60_000;
 const STOP_MS = 60_000;
 /** What a binary built with a sanitizer writes when it finds something. */
 const SANITIZER = /(Address|Leak|Thread|UndefinedBehavior)Sanitizer|: runtime error: /;
+/** Whether the tested binary is built with a sanitizer: it keeps what was freed for a while, and has shadows of all else. */
+export const isSanitized = () => /__[at]san_init/.test(readFileSync(BINARY, "latin1"));
 
 /** A run that is interrupted runs its exit handlers too, so that no server outlives it. */
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
