@@ -40,6 +40,8 @@ struct box_world {
  * other users than those of a server that runs on this machine. */
 enum { BOX_WORLD_BASIC_UID = 61500 };
 extern bool box_world_basic;
+/* False, and told, when that level is asked for and we are not root. */
+bool box_world_can_be(void);
 uid_t box_world_uid(void); /* for spawner_options */
 
 struct box_world *box_world_open(bool host_network, int stuck_ms);
