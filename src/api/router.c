@@ -374,8 +374,10 @@ static int find_route(struct request *r, const char *path, const char **allow, s
 /* What is left is for the requests, builds and jobs that are under way. */
 static int check_memory(struct err *e)
 {
-    return reserve_is_low() ? err_set(e, ERR_UNAVAILABLE, "The server is out of memory for now")
-                            : 0;
+    return reserve_is_low()
+               ? err_set(e, ERR_UNAVAILABLE,
+                         "The server has no memory to spare at the moment: send the request again")
+               : 0;
 }
 
 static int check_head(struct request *r, struct err *e)

@@ -238,33 +238,38 @@ static int look_for_name(struct db *db, void *arg, struct err *e)
 
 /* What a model hands in is one workflow, which was proven, under a name that is free: else a page that leads the
  * model astray could put its code where the tenant's jobs run other code, with their credentials. The text
- * is for the model; NULL: it may. */
-static char *not_to_hand_in(struct agent *a, const json_t *workflows, const char *names)
+ * is for the model; NULL: it may, unless the store could not be asked. */
+static char *not_to_hand_in(struct agent *a, const json_t *workflows, const char *names,
+                            struct err *e)
 {
-    scoped(err_clear) struct err e = { 0 };
-
     if (json_array_size(workflows) != 1)
         return mem_format(
             "Only the workflow that was proven can be deployed, and the files export %s: "
             "export that one alone",
             names);
-    if (store_read(a->engine->store, look_for_name, a, &e) == 0)
+    if (store_read(a->engine->store, look_for_name, a, e) == 0)
         return mem_format(
             "There is a workflow \"%s\" already, which runs other code: choose another name",
             json_text(a->proven, "name"));
-    return e.code == ERR_NOT_FOUND ? NULL : mem_format("The names could not be read: %s", e.msg);
+    if (e->code == ERR_NOT_FOUND)
+        err_clear(e);
+    return NULL;
 }
 
 /* Runs the one that is meant, if it is one that may be handed in. */
 static void run_of(struct agent *a, const json_t *workflows)
 {
+    scoped(err_clear) struct err e = { 0 };
     scoped(mem_free) char *names = NULL;
 
     a->proven = choose(a, workflows, &names);
-    scoped(mem_free) char *not =
-        a->proven && a->finishing && by_model(a) ? not_to_hand_in(a, workflows, names) : NULL;
-    if (not ) {
-        fail(a, not, false);
+    scoped(mem_free) char *refused =
+        a->proven && a->finishing && by_model(a) ? not_to_hand_in(a, workflows, names, &e) : NULL;
+    if (e.code) {
+        proof_free(take(a->proof));
+        agent_fault(a, e.msg, start);
+    } else if (refused) {
+        fail(a, refused, false);
     } else if (!a->proven) {
         scoped(mem_free) char *text =
             mem_format("There is no such workflow: the files export %s", names);

@@ -98,8 +98,9 @@ int store_open(const struct env *env, const char *dir, struct store **out, struc
 int store_join(const struct env *env, const char *dir, struct store **out, struct err *e)
 {
     scoped(err_clear) struct err in_use = { 0 };
-    scoped(fd_close) int lock = store_lock(dir, &in_use);
+    int lock = store_lock(dir, &in_use);
 
+    fd_close(lock); /* at once: a server that starts now shall not find it taken */
     return open_store(env, dir, lock < 0 && in_use.code == ERR_CONFLICT, out, e);
 }
 

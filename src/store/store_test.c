@@ -356,18 +356,26 @@ static void a_failed_sync_ends_all_writing(void **state)
     assert_int_equal(n, 1);
 }
 
-static void a_newer_store_is_refused(void **state)
+/* Its store is closed, and says that it has another schema. */
+static void become(struct world *w, const struct stmt *version)
 {
-    struct world *w = *state;
     scoped(err_clear) struct err e = { 0 };
     scoped(mem_free) char *path = mem_format("%s/impresario.db", w->dir);
     struct db *db = NULL;
 
     store_close(take(w->store));
     assert_int_equal(db_open(&env_real, path, false, &db, &e), 0);
-    static const struct stmt NEWER = { "test.newer", "PRAGMA user_version = 1000" };
-    assert_int_equal(db_run(db, &e, &NEWER), 0);
+    assert_int_equal(db_run(db, &e, version), 0);
     db_close(db);
+}
+
+static void a_newer_store_is_refused(void **state)
+{
+    struct world *w = *state;
+    scoped(err_clear) struct err e = { 0 };
+    static const struct stmt NEWER = { "test.newer", "PRAGMA user_version = 1000" };
+
+    become(w, &NEWER);
     assert_int_equal(store_open(&env_real, w->dir, &w->store, &e), -1);
     assert_int_equal(e.code, ERR_PRECONDITION);
     assert_non_null(strstr(e.msg, "schema 1000"));
@@ -378,14 +386,9 @@ static void an_older_store_in_use_is_left_as_it_is(void **state)
 {
     struct world *w = *state;
     scoped(err_clear) struct err e = { 0 };
-    scoped(mem_free) char *path = mem_format("%s/impresario.db", w->dir);
-    struct db *db = NULL;
-
-    store_close(take(w->store));
-    assert_int_equal(db_open(&env_real, path, false, &db, &e), 0);
     static const struct stmt OLDER = { "test.older", "PRAGMA user_version = 1" };
-    assert_int_equal(db_run(db, &e, &OLDER), 0);
-    db_close(db);
+
+    become(w, &OLDER);
     scoped(fd_close) int lock = store_lock(w->dir, &e);
     assert_true(lock >= 0);
     assert_int_equal(store_lock(w->dir, &e), -1);

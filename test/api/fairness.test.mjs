@@ -53,13 +53,17 @@ test("a job's place in the line counts turns, not all who came before", async ()
 
 test("so many builds of a tenant may wait, and no more", async () => {
     const endless = plain({ "index.ts": "for (;;) {}" });
-    await busy.ok("deployments/create", endless);
+    const again = { "idempotency-key": "sent twice" };
+    const { deployment_id } = await busy.ok("deployments/create", endless, again);
     await busy.ok("deployments/create", endless);
     const { status, headers, body } = await busy.call("deployments/create", endless);
     assert.equal(status, 429);
     assert.equal(body.json.code, "TOO_MANY_REQUESTS");
     assert.match(body.json.message, /2 builds wait already/);
     assert.ok(Number(headers.get("retry-after")) >= 1);
+    // What is there already is answered, however full it is.
+    assert.equal((await busy.ok("deployments/create", endless, again)).deployment_id, deployment_id);
+    assert.equal((await busy.call("deployments/create", endless, { "idempotency-key": "new" })).status, 429);
     await quiet.deploy(oneWorkflow("quick", "return 1;"));
 });
 

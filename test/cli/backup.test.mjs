@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Backups of a running server, and data directories made from them. */
 import assert from "node:assert/strict";
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, lstatSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -13,6 +13,8 @@ const SECRET = "a secret that no backup shows 5b1f";
 const scratch = mkdtempSync(join(tmpdir(), "impresario-backup-"));
 const file = join(scratch, "backup.tar");
 const key = join(scratch, "master.key");
+/** With the key, which a link led to, as those that are mounted are. */
+const whole = join(scratch, "whole.tar");
 let tenant, deployment, job, count = 0;
 
 before(async () => {
@@ -24,6 +26,9 @@ before(async () => {
         await tenant.ok("credentials/create", { name: "shop", value: SECRET });
         await impresario(["backup", file, "--data", server.data]);
         copyFileSync(join(server.data, "master.key"), key);
+        const link = join(scratch, "link.key");
+        symlinkSync(join(server.data, "master.key"), link);
+        await impresario(["backup", whole, "--data", server.data, "--master-key-file", link, "--with-key"]);
         await tenant.ok("credentials/upsert", { name: "shop", value: "changed later" });
     } finally {
         await server.stop();
@@ -52,6 +57,13 @@ test("a server on what was restored has everything as it was", async () => {
     } finally {
         await server.stop();
     }
+});
+
+test("a backup with the key has the key itself, also where a link led to it", async () => {
+    const data = fresh();
+    await impresario(["restore", whole, "--data", data]);
+    assert.ok(lstatSync(join(data, "master.key")).isFile());
+    assert.equal(readFileSync(join(data, "master.key"), "utf8"), readFileSync(key, "utf8"));
 });
 
 test("neither the key nor what it seals is in the file", () => {
