@@ -57,7 +57,7 @@ function sample(server) {
     const now = {};
     for (const pid of descendants(server.pid)) {
         const name = pid === server.pid ? "server" : nameOf(pid);
-        if (pid !== server.pid && !/^impresario-(spawn|egress|start)/.test(name)) continue;
+        if (pid !== server.pid && !/^impresario-(spawn|egress|registry|start)/.test(name)) continue;
         const rss = Number(/^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
         let fds = 0;
         try {
@@ -149,7 +149,7 @@ export async function soak(part) {
         await part.check("what a job leaves is taken away", async () => {
             for (const until = performance.now() + IDLE_MS; ;) {
                 const ready = await (await fetch(`${server.url}/readyz`)).json();
-                if (ready.slots.busy === 0 && readdirSync(join(server.data, "staging")).length === 0) break;
+                if (ready.busy === 0 && readdirSync(join(server.data, "staging")).length === 0) break;
                 assert.ok(performance.now() < until, JSON.stringify(ready));
             }
             assert.deepEqual(readdirSync(temporary), [], "no file in the folder for temporary ones");
@@ -164,7 +164,7 @@ export async function soak(part) {
             assert.deepEqual(groupsOf(server.data), [], "control groups");
             assert.equal(read("/proc/self/mounts").split("\n").length, mounts, "mounts");
             const files = readdirSync(server.data).sort();
-            assert.deepEqual(files.filter((name) => !/^(blobs|impresario\.db(-shm|-wal)?|layers|lock|master\.key|revocations|staging)$/.test(name)), []);
+            assert.deepEqual(files.filter((name) => !/^(blobs|impresario\.db(-shm|-wal)?|layers|lock|master\.key|registry|revocations|staging)$/.test(name)), []);
             assert.deepEqual(readdirSync(join(server.data, "staging")), []);
         });
     } finally {
