@@ -354,6 +354,31 @@ static void the_sandbox_stays_on_and_the_pipe_is_ours(void **state)
     assert_non_null(strstr(buf_str(&words), "--remote-debugging-pipe\n"));
 }
 
+static void what_nobody_sees_is_left_out_beside_what_a_client_leaves_out(void **state)
+{
+    static const char arguments[] =
+        "--disable-features=First\0--disable-features=Last,Other\0" PROFILE;
+    struct client *c = *state;
+    scoped(buf_done) struct buf words = { 0 };
+
+    open_with(c, arguments, sizeof arguments);
+    fd_close(take_fd(&c->commands));
+    assert_int_equal(last_of(c, &words), 5);
+    assert_non_null(strstr(buf_str(&words), "--disable-features=First\n"));
+    assert_non_null(strstr(buf_str(&words), "--disable-features=Last,Other,WebUIOmniboxPopup,"));
+}
+
+static void what_nobody_sees_is_left_out_where_a_client_asks_for_nothing(void **state)
+{
+    struct client *c = *state;
+    scoped(buf_done) struct buf words = { 0 };
+
+    open_client(c);
+    fd_close(take_fd(&c->commands));
+    assert_int_equal(last_of(c, &words), 5);
+    assert_non_null(strstr(buf_str(&words), "--disable-features=WebUIOmniboxPopup,"));
+}
+
 /* ---- with the tool ---- */
 
 static void open_tool(struct client *c)
@@ -502,6 +527,8 @@ int main(int argc, char **argv)
         TEST(a_client_that_goes_takes_its_browser_along),
         TEST(an_argument_that_is_not_for_jobs_is_refused_in_words),
         TEST(the_sandbox_stays_on_and_the_pipe_is_ours),
+        TEST(what_nobody_sees_is_left_out_beside_what_a_client_leaves_out),
+        TEST(what_nobody_sees_is_left_out_where_a_client_asks_for_nothing),
         TEST(chosen_files_are_brought_to_the_shared_folder),
         TEST(downloads_are_found_where_the_client_looks),
         TEST(a_file_that_cannot_be_brought_is_an_error_of_that_command),

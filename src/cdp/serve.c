@@ -269,6 +269,24 @@ static char *profile_of(const struct serve *s, const char *path)
     return mem_format("--user-data-dir=%s/%016llx", s->o->profiles, (unsigned long long)hash);
 }
 
+/* Pages of the browser's own windows that Chromium 156 loads ahead even where nobody sees a window:
+ * more than half of the processor time that a blank page takes to be there, and a process. */
+#define WITHOUT "--disable-features="
+#define UNSEEN  "WebUIOmniboxPopup,WebUIOmniboxAimPopup"
+
+/* Chromium heeds the last of several, so that one gets them too. */
+static void leave_out_unseen(char **all, size_t *n)
+{
+    for (size_t i = *n; i-- > 1;) {
+        if (strncmp(all[i], WITHOUT, strlen(WITHOUT)) == 0) {
+            scoped(mem_free) char *asked = all[i];
+            all[i] = mem_format("%s%s" UNSEEN, asked, strlen(asked) > strlen(WITHOUT) ? "," : "");
+            return;
+        }
+    }
+    all[(*n)++] = mem_text(WITHOUT UNSEEN);
+}
+
 /* The arguments of the browser, ended by NULL, from those that were asked for. NULL, and the client
  * has heard why. */
 static char **arguments(const struct serve *s, const struct wire_message *m)
@@ -279,7 +297,7 @@ static char **arguments(const struct serve *s, const struct wire_message *m)
 
     for (size_t i = 0; i < m->n; i++)
         room += m->data[i] == '\0';
-    char **all = mem_new_array(room + 5, sizeof *all);
+    char **all = mem_new_array(room + 6, sizeof *all);
     all[n++] = mem_text(s->o->chromium);
     for (const char *at = m->data; at < m->data + m->n; at += strlen(at) + 1) {
         if (strncmp(at, profile, strlen(profile)) == 0)
@@ -301,6 +319,7 @@ static char **arguments(const struct serve *s, const struct wire_message *m)
             return NULL;
         }
     }
+    leave_out_unseen(all, &n);
     if (s->o->basic)
         all[n++] = mem_text("--no-sandbox");
     all[n++] = profile_of(s, folder);

@@ -73,6 +73,10 @@ return { commands, nested: nested.status, chromium: readdirSync("/usr/lib/chromi
 
     file: `return page.goto("file:///etc/passwd").then(() => "opened", ({ message }: any) => message);`,
 
+    targets: `const session = await page.context().browser()!.newBrowserCDPSession();
+const { targetInfos } = await session.send("Target.getTargets", { filter: [{}] });
+return targetInfos.map(({ type }: any) => type).sort();`,
+
     crash: `const session = await page.context().browser()!.newBrowserCDPSession();
 session.send("Browser.crash").catch(() => {});
 await page.waitForTimeout(60_000);`,
@@ -123,6 +127,10 @@ test("a PDF, a screenshot and a trace are made", async () => {
 test("what a workflow serves on its loopback is reached by its page", async () => {
     const [text, expected] = await t.result("server");
     assert.equal(text, expected);
+});
+
+test("a browser loads no page of its own windows", async () => {
+    assert.deepEqual(await t.result("targets"), ["page", "tab"]);
 });
 
 test("a workflow launches a browser of its own, and downloads with it", async () => {
