@@ -8,6 +8,7 @@ import { openBrowser } from "./lib/browser.mjs";
 import { startUnpacking } from "./lib/code.mjs";
 import { send } from "./lib/frames.mjs";
 import { runJob } from "./lib/job.mjs";
+import { loadForImport } from "./lib/playwright.mjs";
 
 /* Counted from the start of the process: loading Playwright is most of it. */
 const node_ms = Math.round(performance.now());
@@ -16,7 +17,7 @@ async function warmUp() {
     const unpacked = startUnpacking();
     const opened = await openBrowser();
 
-    await import("playwright"); /* so that an author's import of it costs nothing either */
+    await loadForImport();
     send({ t: "ready", node_ms, browser_ms: Math.round(performance.now()) - node_ms });
     return { ...opened, unpacked };
 }

@@ -2,11 +2,8 @@
 //
 // The browser of one job: fresh, with its own sandbox on, and steered through a pipe.
 
-import { createRequire } from "node:module";
 import { chromium } from "./places.mjs";
-
-/* Required, not imported: an author's `require("playwright")` must find the very same module. */
-const playwright = createRequire(import.meta.url)("playwright");
+import playwright from "./playwright.mjs";
 
 const ACTION_MS = 30_000;
 const NAVIGATION_MS = 45_000;

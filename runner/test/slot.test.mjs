@@ -316,6 +316,22 @@ test("the author's Playwright is the runner's own, so its error classes are the 
     assert.equal(succeeded(ran), true);
 });
 
+test("whoever requires or imports Playwright, in any way, gets the same one with all its names", async () => {
+    const ran = await runWorkflow(
+        box(`import { createRequire } from "node:module";
+            import playwright, * as all from "playwright";
+            import core, * as names from "playwright-core";
+            const require = createRequire(import.meta.url);
+            export default workflow("w", async () => [
+                playwright === core && playwright === require("playwright") && core === require("playwright-core"),
+                Object.keys(all).filter((name) => name === "default" ? false : all[name] !== playwright[name] || names[name] !== playwright[name]),
+                Object.keys(all).includes("chromium"),
+            ]);`),
+        "w",
+    );
+    assert.deepEqual(succeeded(ran), [true, [], true]);
+});
+
 test("a slot whose server goes away ends by itself", async () => {
     boxes.push(makeBox({ "package.json": "{}" }));
     const slot = await openSlot(boxes.at(-1));

@@ -3,14 +3,14 @@
 // The tools that a model calls. Each gets the desk, the model's input as it came, and how much time
 // is left; what it throws becomes an answer that is not ok.
 
-import { createRequire } from "node:module";
 import { Failure } from "../failure.mjs";
+import playwright from "../playwright.mjs";
 import { describeChange } from "./change.mjs";
 import { runSnippet } from "./snippet.mjs";
 import { oneLine, quoted } from "./text.mjs";
 import { linesWith, pageOf } from "./tree.mjs";
 
-const { errors } = createRequire(import.meta.url)("playwright");
+const { errors } = playwright;
 
 const REFS_MOST = 12;
 const TREE_MS = 15_000;
