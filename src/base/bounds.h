@@ -61,6 +61,10 @@ enum {
     /* What the public client prints in full, and a person can still read. */
     LIMIT_BUILD_ERROR = 16 * 1024,
 
+    /* How often a browser is started for a job when that is what fails: a fault of the server or of its
+     * machine may pass, and nothing of the tenant's has run. */
+    LIMIT_JOB_STARTS = 3,
+
     /* One message to a browser: Playwright sends files of up to 50 MB in one, as base64. And one from a
      * browser, which is not held; a picture of a page can be long. */
     LIMIT_CDP_COMMAND = 96 * 1024 * 1024,

@@ -463,6 +463,45 @@ PROMISE(a_job_runs_at_most_once_and_its_first_outcome_stays)
     assert_status(w, db, &id, "completed");
 }
 
+static int64_t queued_of(struct world *w, struct db *db)
+{
+    static const struct stmt QUEUED = { "test.queued", "SELECT queued FROM tenant WHERE id = $1" };
+    scoped(err_clear) struct err e = { 0 };
+    scoped(rows_free) struct rows *r = db_query(db, &QUEUED, P_TEXT(w->tenant.text));
+
+    assert_int_equal(rows_next(r, &e), 1);
+    return row_int(r, 0);
+}
+
+PROMISE(a_job_that_could_not_begin_waits_again_unless_its_end_was_asked_for)
+{
+    scoped(err_clear) struct err e = { 0 };
+    const struct job_outcome ours = { .status = JOB_FAILED, .error = "no browser", .ours = true };
+    char status[24];
+
+    deploy_ready(w, db, "[" WORKFLOW("books") "]");
+    struct id id = queued_job(w, db);
+    for (int i = 1; i < LIMIT_JOB_STARTS; i++) {
+        assert_int_equal(job_begin(db, id.text, 1, JOB_COLD, &e), 1);
+        assert_int_equal(queued_of(w, db), 0);
+        assert_int_equal(job_finish(db, id.text, &ours, &e), JOB_AGAIN);
+        assert_status(w, db, &id, "queued");
+        assert_int_equal(queued_of(w, db), 1);
+    }
+    assert_int_equal(job_begin(db, id.text, 1, JOB_COLD, &e), 1);
+    assert_int_equal(job_finish(db, id.text, &ours, &e), JOB_SETTLED);
+    assert_status(w, db, &id, "failed");
+
+    id = queued_job(w, db);
+    assert_int_equal(job_begin(db, id.text, 1, JOB_COLD, &e), 1);
+    assert_true(job_cancel(db, w->tenant.text, id.text, status, &e) >= 0);
+    assert_int_equal(job_finish(db, id.text, &ours, &e), JOB_SETTLED);
+
+    id = queued_job(w, db);
+    assert_int_equal(job_begin(db, id.text, 1, JOB_WARM, &e), 1);
+    assert_int_equal(job_finish(db, id.text, &ours, &e), JOB_SETTLED); /* it ran */
+}
+
 PROMISE(a_restart_puts_every_job_right)
 {
     scoped(err_clear) struct err e = { 0 };
@@ -999,6 +1038,7 @@ int main(void)
         TOLD(a_verdict_is_final_and_its_reason_bounded),
         TOLD(versions_count_up_within_a_tenant),
         TOLD(a_job_runs_at_most_once_and_its_first_outcome_stays),
+        TOLD(a_job_that_could_not_begin_waits_again_unless_its_end_was_asked_for),
         TOLD(a_restart_puts_every_job_right),
         TOLD(cancelling_ends_what_waits_and_asks_what_runs),
         TOLD(a_nonce_makes_one_job),

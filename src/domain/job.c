@@ -485,6 +485,25 @@ int job_begin(struct db *db, const char *id, int64_t epoch, enum job_begin how, 
                : 1;
 }
 
+/* JOB_AGAIN, or 0: it has begun, its end was asked for, or it was tried often enough. */
+static int queue_again(struct db *db, const char *id, const char *why, struct err *e)
+{
+    static const struct stmt AGAIN = {
+        "job.again", "UPDATE job SET status = 'queued', starts = starts + 1 WHERE id = $1"
+                     " AND status = 'starting_browser' AND cancel_at IS NULL AND starts < $2"
+    };
+    int changed = db_run(db, e, &AGAIN, P_TEXT(id), P_INT(LIMIT_JOB_STARTS - 1));
+
+    if (changed <= 0)
+        return changed;
+    scoped(mem_free) char *line =
+        mem_format("%s\nNothing of the job has run; it is tried again", why);
+    db_changed(db, "job/%s", id);
+    db_changed(db, "jobs");
+    return count_queued(db, id, 1, e) < 0 || job_log_add(db, id, "warn", line, e) < 0 ? -1
+                                                                                      : JOB_AGAIN;
+}
+
 int job_finish(struct db *db, const char *id, const struct job_outcome *o, struct err *e)
 {
     static const struct stmt FINISH = {
@@ -495,6 +514,10 @@ int job_finish(struct db *db, const char *id, const struct job_outcome *o, struc
     static const char *const names[] = { "completed", "failed", "cancelled" };
     static const char *const says[] = { "Job completed", "Job failed", "Job cancelled" };
     static const char *const levels[] = { "info", "error", "warn" };
+    int again = o->ours ? queue_again(db, id, o->error, e) : 0;
+
+    if (again != 0)
+        return again;
     int changed = db_run(db, e, &FINISH, P_TEXT(id), P_TEXT(names[o->status]), P_TEXT(o->result),
                          P_TEXT(o->error), P_TEXT(o->mapped_stack), P_TEXT(o->screenshot_key),
                          P_TEXT(o->html_key), P_INT(db_now(db)));
@@ -505,7 +528,7 @@ int job_finish(struct db *db, const char *id, const struct job_outcome *o, struc
         o->error ? mem_format("%s: %s", says[o->status], o->error) : mem_text(says[o->status]);
     db_changed(db, "job/%s", id);
     db_changed(db, "jobs");
-    return job_log_add(db, id, levels[o->status], line, e) < 0 ? -1 : 1;
+    return job_log_add(db, id, levels[o->status], line, e) < 0 ? -1 : JOB_SETTLED;
 }
 
 int job_recover(struct db *db, int64_t *lost, int64_t *requeued, struct err *e)

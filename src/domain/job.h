@@ -111,8 +111,11 @@ struct job_outcome {
     const char *error;  /* the others */
     const char *mapped_stack;
     const char *screenshot_key, *html_key;
+    bool ours; /* JOB_FAILED before anything of the tenant's ran, and not by its fault */
 };
-/* 1: this is the outcome; 0: it had one before. */
+/* JOB_SETTLED: this is the outcome; 0: it had one before. JOB_AGAIN: it was `ours`, and the job is
+ * queued once more, up to LIMIT_JOB_STARTS times in all. */
+enum { JOB_SETTLED = 1, JOB_AGAIN };
 must_use int job_finish(struct db *db, const char *id, const struct job_outcome *outcome,
                         struct err *e);
 

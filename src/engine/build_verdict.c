@@ -3,7 +3,12 @@
 
 #include "base/log.h"
 
-enum { AGAIN_MS = 5000 };
+enum {
+    AGAIN_MS = 5000,
+    /* Before a build is tried once more, times the tries so far, squared: 1 s and then 4. What was wrong
+     * with the server, a process that died or a registry that was away, is over then as a rule. */
+    PAUSE_MS = 1000,
+};
 
 static int keep(struct db *db, void *arg, struct err *e)
 {
@@ -88,7 +93,11 @@ static void decide(struct building *b, const struct verdict *v)
         return;
     }
     say(b);
-    settle(b);
+    if (v->again)
+        b->timer = loop_timer(b->engine->loop, (msec_t)PAUSE_MS * b->build.tries * b->build.tries,
+                              settle, b);
+    else
+        settle(b);
 }
 
 void building_ready(struct building *b, bool known)

@@ -23,6 +23,8 @@
 enum {
     STORE_PAUSE_MS = 1000, /* after the store could not be read or written */
     START_PAUSE_MS = 1000, /* after a box could not even be asked for: no descriptors are left */
+    LOST_PAUSE_MS = 250,   /* after a slot did not get ready, doubled with each in a row, to 16 s */
+    LOST_DOUBLINGS = 6,
 };
 
 /* What the row of a job is to say: that its slot is being started, or that it runs. */
@@ -164,6 +166,25 @@ static struct place *place_of(const struct dispatcher *d, const struct slot *s)
     return p;
 }
 
+static void retry(void *arg);
+
+static void try_later(struct dispatcher *d, msec_t pause)
+{
+    if (!d->retry)
+        d->retry = loop_timer(d->engine->loop, pause, retry, d);
+}
+
+/* A slot was lost before its job began. Back off: a machine that cannot start a browser now is not
+ * helped by trying at once. Those that are lost together count as one. */
+static void lost(struct dispatcher *d, const char *why)
+{
+    log_event(LOG_WARN, "slot.lost", F_TEXT("why", why));
+    if (d->retry)
+        return;
+    try_later(d, LOST_PAUSE_MS << (d->failures < LOST_DOUBLINGS ? d->failures : LOST_DOUBLINGS));
+    d->failures++;
+}
+
 static void on_outcome(void *arg, struct slot *s, const struct slot_outcome *o)
 {
     struct dispatcher *d = arg;
@@ -184,7 +205,11 @@ static void on_outcome(void *arg, struct slot *s, const struct slot_outcome *o)
 
     outcome.screenshot_key = screenshot;
     outcome.html_key = html;
+    /* Where all boxes are refused, a next one would be, too. */
+    outcome.ours = o->ours && slot_state(s) != SLOT_RUNNING && !d->engine->walls.refusal;
     outcomes_keep(d->outcomes, run, &outcome);
+    if (outcome.ours)
+        lost(d, outcome.error);
 }
 
 /* ---- running ---- */
@@ -211,14 +236,6 @@ static int begin(struct db *db, void *arg, struct err *e)
                                      json_object_get(b->run->launch, "credential_names"),
                                      b->credentials, b->missing, &b->fault) < 0;
     return b->begun < 0 ? -1 : 0;
-}
-
-static void retry(void *arg);
-
-static void try_later(struct dispatcher *d, msec_t pause)
-{
-    if (!d->retry)
-        d->retry = loop_timer(d->engine->loop, pause, retry, d);
 }
 
 static void drop(struct place *p)
@@ -366,11 +383,7 @@ static void on_ended(void *arg, struct slot *s, const char *why)
     }
     slot_free(s);
     if (why && !d->engine->draining && !d->engine->walls.refusal) {
-        /* Back off: a machine that cannot start a browser now is not helped by trying at once. */
-        msec_t pause = 250L << (d->failures < 8 ? d->failures : 8);
-        d->failures++;
-        log_event(LOG_WARN, "slot.lost", F_TEXT("why", why), F_INT("retry_ms", pause));
-        try_later(d, pause);
+        lost(d, why);
         note(d);
         return;
     }

@@ -13,7 +13,7 @@ struct waiting {
     char *texts[TEXTS]; /* what the above point to */
     size_t n_texts;
     bool tried;  /* in vain, and the log says so */
-    int changed; /* 0: the job had an outcome before */
+    int changed; /* as job_finish() says */
     msec_t since;
     struct waiting *next;
 };
@@ -42,7 +42,8 @@ static struct waiting *waiting_new(const struct job_run *run, const struct job_o
                                        .error = own(w, o->error),
                                        .mapped_stack = own(w, o->mapped_stack),
                                        .screenshot_key = own(w, o->screenshot_key),
-                                       .html_key = own(w, o->html_key) };
+                                       .html_key = own(w, o->html_key),
+                                       .ours = o->ours };
     return w;
 }
 
@@ -74,9 +75,12 @@ static void say(const struct outcomes *o, struct waiting *w, int r, const struct
 
     if (r < 0 && !w->tried)
         log_event(LOG_ERROR, "job.not_settled", F_TEXT("job", w->job), F_TEXT("error", e->msg));
-    if (r == 0)
+    if (r == 0 && w->changed == JOB_AGAIN)
+        log_event(LOG_WARN, "job.again", F_TEXT("job", w->job), F_TEXT("workflow", w->workflow),
+                  F_TEXT("why", w->outcome.error));
+    else if (r == 0)
         timing_note(o->timings, JOB_SETTLE, now(o) - w->since);
-    if (r == 0 && w->changed)
+    if (r == 0 && w->changed == JOB_SETTLED)
         log_event(LOG_INFO, "job.ended", F_TEXT("job", w->job), F_TEXT("workflow", w->workflow),
                   F_TEXT("status", names[w->outcome.status]));
     w->tried = true;
