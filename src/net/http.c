@@ -37,6 +37,8 @@ enum {
     IDLE_MARGIN_SECONDS = 5,
     /* A thousand connections with a body of full size each would be more than most machines have. */
     HELD_MAX = 256 * 1024 * 1024,
+    /* Who asks and does not read is cut after a while; until then so much waits, and no more. */
+    UNSENT_MAX = 256 * 1024 * 1024,
     /* For the last answers to leave, once nothing is waited for. */
     STOP_SECONDS = 1,
     /* New connections at a time, so that a crowd at the door does not hold up those inside. */
@@ -330,6 +332,7 @@ static struct http *http_new(const struct http_options *o, const struct http_ser
     h->max_connections = or_default(o->max_connections, 1000);
     h->drain_seconds = or_default(o->drain_seconds, 30);
     h->max_held = o->max_held ? o->max_held : HELD_MAX;
+    h->max_unsent = o->max_unsent ? o->max_unsent : UNSENT_MAX;
     h->listener = -1;
     h->wake = -1;
     (void)snprintf(h->keep_alive, sizeof h->keep_alive, "timeout=%u", idle);

@@ -37,6 +37,9 @@ struct http_req;
 enum {
     HTTP_HEAD_MAX = 16 * 1024,   /* request line and header lines together */
     HTTP_DROP_MAX = 1024 * 1024, /* of an unwanted body, read and dropped */
+    /* An answer of up to so much is given though others wait to be sent: it costs no more than its
+     * connection does, and what changes something answers in fewer bytes. */
+    HTTP_SMALL_ANSWER = 32 * 1024,
 };
 
 struct http_options {
@@ -51,6 +54,7 @@ struct http_options {
     unsigned grace_seconds; /* on top of that; 0: LIMIT_LATE_SECONDS */
     unsigned drain_seconds; /* http_drain() waits no longer; 0: 30 */
     size_t max_held;        /* bytes of all bodies in memory together; 0: 256 MiB */
+    size_t max_unsent;      /* bytes of all answers that were not sent yet; 0: 256 MiB */
     const struct clock *clock; /* NULL: clock_real */
 };
 

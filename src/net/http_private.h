@@ -37,9 +37,10 @@ struct http {
     int adopted[HTTP_ADOPTED];
     size_t n_adopted;
     uint64_t connections, under_way, requests, starved;
-    bool shut;       /* nothing is accepted any more */
-    bool stopping;   /* the event thread ends */
-    bool draining;   /* connections close with their next answer */
+    size_t max_unsent, unsent; /* of answers in memory, but for small ones */
+    bool shut;                 /* nothing is accepted any more */
+    bool stopping;             /* the event thread ends */
+    bool draining;             /* connections close with their next answer */
     bool closed;     /* the service is no longer called, but to hear that a request is gone */
     bool in_service; /* it is being called right now */
 };
@@ -78,6 +79,7 @@ struct http_req {
     struct buf head;               /* header lines, only then */
     struct buf answer;             /* the body; `response` has a view of it, or one of its own */
     uint64_t n_answer;             /* bytes of the body, wherever it is */
+    size_t unsent;                 /* of http.unsent */
     bool parked;
     struct http_req *prev, *next; /* in http.parked; `next` alone in http.answered */
 };

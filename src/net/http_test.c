@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "net/http_private.h"
 #include "net/http_testing.h"
 
 #include <dlfcn.h>
@@ -367,6 +368,36 @@ static void bodies_in_memory_have_a_bound_together(void **state)
     world_stop(&w);
 }
 
+static void answers_that_nobody_reads_have_a_bound_together(void **state)
+{
+    enum { LARGE = 2000000, MIDDLE = HTTP_SMALL_ANSWER + 1, LITTLE = 4096 };
+    static const char head[] = "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n";
+    scoped(mem_free) char *large = mem_format(head, LARGE);
+    scoped(mem_free) char *middle = mem_format(head, MIDDLE);
+    scoped(mem_free) char *body = mem_new(LARGE);
+    struct world w;
+    char first;
+
+    (void)state;
+    memset(body, 'x', LARGE);
+    world_start(&w, (struct http_options){ .max_unsent = LARGE });
+    /* What connections have from the listener: the kernel does not take the whole answer at once. */
+    assert_int_equal(
+        setsockopt(w.http->listener, SOL_SOCKET, SO_SNDBUF, &(int){ LITTLE }, sizeof(int)), 0);
+    int lazy = peer_connect(&w);
+    scoped(fd_close) int other = peer_connect(&w);
+    assert_true(peer_send(lazy, large) && peer_send_n(lazy, body, LARGE));
+    assert_int_equal(recv(lazy, &first, 1, 0), 1); /* the answer is there, and waits */
+    assert_true(peer_send(other, middle) && peer_send_n(other, body, MIDDLE));
+    expect_answer(other, " 503 ", "too many large answers");
+    the_connection_works(other);
+    fd_close(lazy);
+    world_wait_gone(&w, 3);
+    assert_true(peer_send(other, middle) && peer_send_n(other, body, MIDDLE));
+    expect_answer(other, " 200 ", "xxx");
+    world_stop(&w);
+}
+
 static void a_connection_survives_an_early_refusal(void **state)
 {
     struct world w;
@@ -706,6 +737,7 @@ int main(void)
         cmocka_unit_test(expect_100_continue_is_answered),
         cmocka_unit_test(a_body_that_announces_too_much_is_refused_before_it_comes),
         cmocka_unit_test(bodies_in_memory_have_a_bound_together),
+        cmocka_unit_test(answers_that_nobody_reads_have_a_bound_together),
         cmocka_unit_test(a_connection_survives_a_body_a_little_too_large),
         cmocka_unit_test(a_connection_survives_an_early_refusal),
         cmocka_unit_test(an_answer_reaches_who_still_sends),

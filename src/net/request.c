@@ -153,12 +153,34 @@ static void reply(struct http_req *r, int status, const struct http_header *head
         http_wake(h);
 }
 
+static void refuse_for_now(struct http_req *r, const char *why);
+
+/* Whether there is room for so much until it is sent. */
+static bool has_room(struct http_req *r, size_t n)
+{
+    struct http *h = r->http;
+
+    if (n <= HTTP_SMALL_ANSWER)
+        return true;
+    pthread_mutex_lock(&h->lock);
+    bool fits = n <= h->max_unsent - h->unsent;
+    if (fits)
+        h->unsent += r->unsent = n;
+    pthread_mutex_unlock(&h->lock);
+    return fits;
+}
+
 void http_reply(struct http_req *r, int status, const struct http_header *headers, struct buf *body)
 {
     struct buf answer = body ? *body : (struct buf){ 0 };
 
     if (body)
         *body = (struct buf){ 0 };
+    if (!has_room(r, answer.n)) {
+        buf_done(&answer);
+        refuse_for_now(r, "too many large answers wait for clients that do not read them");
+        return;
+    }
     r->n_answer = answer.n; /* nobody looks before it is answered */
     reply(r, status, headers, &answer,
           MHD_create_response_from_buffer(answer.n, answer.data, MHD_RESPMEM_PERSISTENT));
@@ -581,6 +603,7 @@ void http_req_end(struct http_req *r)
     pthread_mutex_lock(&h->lock);
     assert(!r->parked);
     h->under_way -= r->known;
+    h->unsent -= r->unsent;
     if (h->under_way == 0)
         pthread_cond_broadcast(&h->quieter);
     pthread_mutex_unlock(&h->lock);
