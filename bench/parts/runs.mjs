@@ -5,6 +5,7 @@
  * same Node and the same Chromium.
  */
 import assert from "node:assert/strict";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { packageOf, upload, workflowModule } from "../lib/bundles.mjs";
 import { run as runCommand } from "../lib/children.mjs";
@@ -24,6 +25,9 @@ const PHASES = {
     result: "until the handler's result is here",
     settle: "until the result is on disk",
 };
+
+/** So many are wanted at once where the rate is asked: what waits keeps every slot busy. */
+const CROWD = 20;
 
 /** Seconds and number of each phase so far. */
 async function timed(server) {
@@ -55,28 +59,39 @@ export async function run(bench) {
     const deployed = await call("deployments/sync", { id, wait_seconds: 60 });
     assert.equal(deployed.status, "ready", deployed.build_error);
 
-    async function job() {
-        await warmAndStill(server);
-        const from = performance.now();
+    async function completed() {
         const { job_id } = await call("jobs/create", { workflow: "titled" });
         let state;
         do state = await call("jobs/get", { id: job_id, wait_seconds: 60 });
         while (!["completed", "failed", "cancelled"].includes(state.status));
-        const took = performance.now() - from;
         assert.equal(state.status, "completed", state.error);
-        return took;
     }
 
-    async function script() {
+    const scripted = () => runCommand(NODE, [SCRIPT, "/usr/bin/chromium"]);
+
+    /** How long one takes. */
+    const timeOf = (one) => async () => {
         await warmAndStill(server); // nothing else is being started meanwhile
         const from = performance.now();
-        await runCommand(NODE, [SCRIPT, "/usr/bin/chromium"]);
+        await one();
         return performance.now() - from;
-    }
+    };
+
+    /** How many of a crowd end in a second, `atOnce` of them begun. */
+    const rateOf = (one, atOnce) => async () => {
+        let left = CROWD;
+        const lane = async () => {
+            while (left-- > 0) await one();
+        };
+        const took = await timeOf(() => Promise.all(Array.from({ length: atOnce }, lane)))();
+        return CROWD / (took / 1000);
+    };
+
+    const job = timeOf(completed);
 
     await job();
     const first = await timed(server);
-    const found = await inTurn({ ours: job, script }, bench.rounds * 2, bench.progress);
+    const found = await inTurn({ ours: job, script: timeOf(scripted) }, bench.rounds * 2, bench.progress);
     bench.row({
         id: "job/warm",
         what: "jobs/create -> completed, one page, a warm slot",
@@ -96,6 +111,22 @@ export async function run(bench) {
             better: "less",
             ours: figure([mean(first, last, phase)]),
         });
+    const rates = await inTurn(
+        /* More scripts at a time than cores were slower together. */
+        { ours: rateOf(completed, CROWD), scripts: rateOf(scripted, availableParallelism()) },
+        bench.rounds,
+        bench.progress,
+    );
+    bench.row({
+        id: "job/rate",
+        what: `jobs a second of ${CROWD} at once, each in its own boxes`,
+        unit: "jobs/s",
+        better: "more",
+        ours: rates.ours,
+        peer: rates.scripts,
+        peerName: `node + Playwright, ${availableParallelism()} at a time, without walls`,
+        target: { times: 1 },
+    });
     agent.destroy();
     await server.end();
 }
