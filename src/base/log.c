@@ -4,7 +4,18 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <unistd.h>
+
+/* Who reads a pipe gets so long to make room, once: from the first lost line on nobody waits. */
+enum { PATIENCE_MS = 1000 };
+
+static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER; /* guards the next two */
+static int64_t lost;                                        /* lines, since one that was written */
+static bool is_open; /* a part of the last one was written, and not its end */
 
 static enum log_level least_level = LOG_INFO;
 static bool as_json = true;
@@ -53,30 +64,75 @@ static void add_value(struct buf *b, const struct log_field *f)
         buf_text(b, "null");
 }
 
+static void format(struct buf *line, enum log_level level, const char *event,
+                   const struct log_field *fields)
+{
+    char now[TIME_TEXT_SIZE];
+
+    time_text(clock_wall(&clock_real), now);
+    if (as_json) {
+        buf_format(line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", now,
+                   level_names[level], event);
+        for (const struct log_field *f = fields; f->name; f++) {
+            buf_format(line, ",\"%s\":", f->name);
+            add_value(line, f);
+        }
+        buf_text(line, "}\n");
+    } else {
+        buf_format(line, "%.8s %-5s %s", now + 11, level_names[level], event);
+        for (const struct log_field *f = fields; f->name; f++) {
+            buf_format(line, " %s=", f->name);
+            add_value(line, f);
+        }
+        buf_char(line, '\n');
+    }
+}
+
+static bool has_room(void)
+{
+    struct pollfd err = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+    return poll(&err, 1, lost ? 0 : PATIENCE_MS) == 1;
+}
+
+/* How much of it was written. What polls as writable takes PIPE_BUF bytes without waiting, and a line
+ * that is no longer does not mix with those of other processes. */
+static size_t put(const char *data, size_t n)
+{
+    size_t done = 0;
+
+    while (done < n && has_room()) {
+        ssize_t k = write(STDERR_FILENO, data + done, n - done < PIPE_BUF ? n - done : PIPE_BUF);
+        if (k < 0 && errno != EINTR)
+            break;
+        done += k > 0 ? (size_t)k : 0;
+    }
+    return done;
+}
+
+static bool put_line(const struct buf *line)
+{
+    if (is_open && put("\n", 1) == 0)
+        return false;
+    size_t done = put(line->data, line->n);
+    is_open = done > 0 && done < line->n;
+    return done == line->n;
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
     scoped(buf_done) struct buf line = { 0 };
-    char now[TIME_TEXT_SIZE];
 
     if (level < least_level)
         return;
-    time_text(clock_wall(&clock_real), now);
-    if (as_json) {
-        buf_format(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", now,
-                   level_names[level], event);
-        for (const struct log_field *f = fields; f->name; f++) {
-            buf_format(&line, ",\"%s\":", f->name);
-            add_value(&line, f);
-        }
-        buf_text(&line, "}\n");
-    } else {
-        buf_format(&line, "%.8s %-5s %s", now + 11, level_names[level], event);
-        for (const struct log_field *f = fields; f->name; f++) {
-            buf_format(&line, " %s=", f->name);
-            add_value(&line, f);
-        }
-        buf_char(&line, '\n');
+    format(&line, level, event, fields);
+    pthread_mutex_lock(&writing);
+    if (lost > 0) {
+        scoped(buf_done) struct buf gap = { 0 };
+        format(&gap, LOG_WARN, "log.lost", (struct log_field[]){ F_INT("lines", lost), { 0 } });
+        lost = put_line(&gap) ? 0 : lost;
     }
-    /* One write a line: lines of several threads and processes do not mix. */
-    (void)!write(STDERR_FILENO, line.data, line.n);
+    if (lost > 0 || !put_line(&line))
+        lost++;
+    pthread_mutex_unlock(&writing);
 }

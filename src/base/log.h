@@ -3,7 +3,8 @@
  * One log line is one event with fields:
  *     {"time":"...","level":"info","event":"job.claimed","job":"...","wait_ms":12}
  * to stderr (or, for people at a terminal, the same as `12:03:01 job.claimed job=... wait_ms=12`).
- * Secrets are never given to it; control characters are escaped.
+ * Secrets are never given to it; control characters are escaped. Whoever reads a pipe and stops does
+ * not stop the server: lines that find no room are lost, and counted by `log.lost` when there is some.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
