@@ -22,11 +22,13 @@
 enum {
     CANARY_MS = 30000,
     CANARY_TEXT = 4096,
-    AGAIN_MS = 200,        /* after there was no descriptor left: clients may have them all */
+    AGAIN_MS = 200,        /* after there was no descriptor left, for clients may have them all, or
+                              while a new process that builds boxes is started */
     LEAST_FREE_MIB = 64,   /* below this nothing can be stored */
     NICE_FREE_MIB = 2048,  /* a dependency set and a few bundles */
     LEAST_NODE_MAJOR = 20, /* what public bundles are built for */
     FEW_FONTS = 1,
+    DEATHS_MOST = 3, /* of the process that builds boxes, until it says something of this machine */
 };
 
 /* The kinds of boxes: of builds, of jobs, and of their browsers. */
@@ -65,6 +67,8 @@ struct probing {
     struct watch *watch;
     struct buf text;
     bool ended, worked;
+    bool lost; /* the process that builds boxes died meanwhile */
+    int deaths;
     struct child_exit how; /* without its texts */
     char *trouble;         /* why it did not work */
 };
@@ -592,17 +596,27 @@ static void note_trouble(struct probing *p)
         p->trouble = mem_format("it was ended by signal %d", p->how.signal);
 }
 
+static void on_begin(void *arg);
+
 static void end_canary(struct probing *p)
 {
     if (!p->ended || p->watch)
         return;
     timer_free(take(p->patience));
     child_free(take(p->child));
-    note_trouble(p);
-    p->canary->judge(p);
+    bool again = p->lost && ++p->deaths < DEATHS_MOST;
+    if (!again) {
+        note_trouble(p);
+        p->canary->judge(p);
+    }
     mem_free(take(p->trouble));
     buf_reset(&p->text);
-    run_next(p);
+    if (again) {
+        p->next--;
+        p->patience = loop_timer(p->loop, AGAIN_MS, on_begin, p);
+    } else {
+        run_next(p);
+    }
 }
 
 static void on_exit_told(void *arg, const struct child_exit *how)
@@ -612,6 +626,7 @@ static void on_exit_told(void *arg, const struct child_exit *how)
     p->ended = true;
     p->worked = how->exited && how->status == 0;
     p->how = *how;
+    p->lost = how->step && strcmp(how->step, SPAWNER_DIED) == 0;
     if (how->step)
         p->trouble = mem_format("%s: %s", how->step, how->detail ? how->detail : "no reason known");
     end_canary(p);

@@ -10,6 +10,7 @@
 #include "exec/walls.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,6 +94,22 @@ static void a_machine_that_builds_boxes_is_strong(void **state)
     }
     assert_says(&r.text, "{\"name\":\"network\",\"state\":\"weak\"");
     assert_says(&r.text, "--job-network cage");
+    buf_done(&r.text);
+}
+
+static void a_spawner_that_dies_meanwhile_says_nothing_of_the_walls(void **state)
+{
+    struct world *w = *state;
+    const struct probe_options options = { .data_dir = w->data_dir };
+    struct reading r = { .loop = w->loop };
+
+    start_with(w, NULL);
+    spawner_attach(w->spawner, w->loop);
+    assert_int_equal(kill(spawner_pid(w->spawner), SIGKILL), 0);
+    scoped(probing_free) struct probing *p =
+        probe_start(w->spawner, w->loop, &options, on_report, &r);
+    loop_run(w->loop);
+    assert_says(&r.text, "{\"sandbox_level\":\"strong\",\"ready\":true,");
     buf_done(&r.text);
 }
 
@@ -223,6 +240,7 @@ int main(int argc, char **argv)
         return walls_main(argc, argv);
     const struct CMUnitTest tests[] = {
         TEST(a_machine_that_builds_boxes_is_strong),
+        TEST(a_spawner_that_dies_meanwhile_says_nothing_of_the_walls),
         TEST(a_runner_that_is_not_there_is_named),
         cmocka_unit_test(what_is_required_is_the_least),
         TEST(a_wall_of_our_own_that_is_missing_is_named),

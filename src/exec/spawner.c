@@ -294,7 +294,7 @@ static void tell_lost(struct spawner *s)
 {
     const struct child_exit how = {
         .signal = SIGKILL,
-        .step = s->refusal ? "walls" : "spawner",
+        .step = s->refusal ? "walls" : SPAWNER_DIED,
         .detail = s->refusal ? s->refusal : "the process that builds boxes has ended",
     };
     int64_t until = s->last_id;

@@ -8,7 +8,7 @@
  *
  * When the server ends, however it ends, the spawner sees its socket close, kills every box and
  * ends. When the spawner ends, the kernel kills the boxes, every child's exit is told with the step
- * "spawner", and a new spawner is started.
+ * SPAWNER_DIED, and a new spawner is started.
  */
 #ifndef EXEC_SPAWNER_H
 #define EXEC_SPAWNER_H
@@ -37,6 +37,8 @@ struct spawner_options {
     uid_t sandbox_uid;          /* 0: SPAWNER_SANDBOX_UID */
 };
 
+#define SPAWNER_DIED "spawner"
+
 struct spawner;
 struct child;
 
@@ -46,7 +48,8 @@ struct child_exit {
     int signal;
     bool out_of_memory; /* the kernel killed something in the box for want of memory */
     msec_t ran_ms;
-    const char *step;   /* the wall that could not be built; NULL: the program did run */
+    const char
+        *step; /* the wall that could not be built, SPAWNER_DIED, or NULL: the program did run */
     const char *detail; /* why, for people, when there is a step */
 };
 
