@@ -43,8 +43,8 @@ export class Part {
     passed = 0;
     failed = 0;
 
-    constructor(row, count, seed, match) {
-        Object.assign(this, { name: row.name, count, seed, match, random: new Random(seed) });
+    constructor(row, count, seed, { quick, match }) {
+        Object.assign(this, { name: row.name, count, seed, quick, match, random: new Random(seed) });
     }
 
     /** Counts `work` as passed or failed, and goes on. */
@@ -61,6 +61,17 @@ export class Part {
 
     cycle(i, work) {
         return this.check(`cycle ${i}`, work);
+    }
+
+    /** How long something takes is judged when all is run, on a machine that has nothing else to do. */
+    async timed(what, work) {
+        if (!this.quick) return this.check(what, work);
+        return Promise.resolve()
+            .then(work)
+            .then(
+                () => this.note(`${what}: so it was`),
+                ({ message }) => this.note(`${what}: not here (${message})`),
+            );
     }
 
     note(text) {
@@ -89,7 +100,10 @@ const notRun = [];
 
 for (const row of PARTS) {
     if (positionals.length > 0 && !positionals.includes(row.name)) continue;
-    const part = new Part(row, Number(values.count ?? (values.quick ? row.quick : row.full)), seed, values.match ?? "");
+    const part = new Part(row, Number(values.count ?? (values.quick ? row.quick : row.full)), seed, {
+        quick: values.quick === true,
+        match: values.match ?? "",
+    });
     console.log(`== ${row.name}: ${row.what}, ${part.count} times, seed ${seed}`);
     const began = performance.now();
     try {
