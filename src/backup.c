@@ -20,6 +20,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/settings.h"
+#include "base/sha256.h"
 #include "base/tree.h"
 #include "cli/args.h"
 #include "cli/cli.h"
@@ -34,7 +35,6 @@
 #include <fcntl.h>
 #include <fts.h>
 #include <limits.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,31 +49,12 @@ DEFINE_SCOPED(struct archive_entry, archive_entry_free)
 DEFINE_SCOPED(struct archive, archive_free)
 DEFINE_SCOPED(FTS, fts_close)
 
-struct digest {
-    EVP_MD_CTX *ctx;
-};
-
-static void digest_begin(struct digest *d)
+static char *digest_end(EVP_MD_CTX *ctx)
 {
-    d->ctx = EVP_MD_CTX_new();
-    if (!d->ctx || EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) != 1)
-        abort(); /* no memory, or a libcrypto without SHA-256 */
-}
+    unsigned char sum[SHA256_SIZE];
+    char text[SHA256_TEXT_SIZE];
 
-static void digest_add(const struct digest *d, const void *data, size_t n)
-{
-    if (EVP_DigestUpdate(d->ctx, data, n) != 1)
-        abort();
-}
-
-static char *digest_end(struct digest *d)
-{
-    unsigned char sum[32];
-    char text[65];
-
-    if (EVP_DigestFinal_ex(d->ctx, sum, NULL) != 1)
-        abort();
-    EVP_MD_CTX_free(d->ctx);
+    sha256_end(ctx, sum);
     hex_text(sum, sizeof sum, text);
     return mem_text(text);
 }
@@ -102,19 +83,18 @@ static int put_header(const struct backup *b, struct archive_entry *entry, struc
 
 static int put_data(struct backup *b, const char *name, int fd, int64_t size, struct err *e)
 {
-    struct digest digest;
+    EVP_MD_CTX *digest = sha256_begin();
     char block[BLOCK];
     ssize_t n;
 
-    digest_begin(&digest);
     while ((n = read(fd, block, sizeof block)) > 0) {
         size -= n;
-        digest_add(&digest, block, (size_t)n);
+        sha256_add(digest, block, (size_t)n);
         b->bytes += (uint64_t)n;
         if (archive_write_data(b->tar, block, (size_t)n) != n)
             break;
     }
-    scoped(mem_free) char *sum = digest_end(&digest);
+    scoped(mem_free) char *sum = digest_end(digest);
     json_object_set_new(b->entries, name, json_string(sum));
     if (n < 0)
         return err_set_errno(e, ERR_IO, errno, "read %s", name);
@@ -375,18 +355,17 @@ static int take_manifest(struct restore *r, struct archive *tar, struct archive_
 static int take_data(struct restore *r, struct archive *tar, struct archive *disk, const char *name,
                      struct err *e)
 {
-    struct digest digest;
+    EVP_MD_CTX *digest = sha256_begin();
     char block[BLOCK];
     la_ssize_t n;
     bool wrote = true;
 
-    digest_begin(&digest);
     while (wrote && (n = archive_read_data(tar, block, sizeof block)) > 0) {
-        digest_add(&digest, block, (size_t)n);
+        sha256_add(digest, block, (size_t)n);
         r->bytes += (uint64_t)n;
         wrote = archive_write_data(disk, block, (size_t)n) == n;
     }
-    scoped(mem_free) char *sum = digest_end(&digest);
+    scoped(mem_free) char *sum = digest_end(digest);
     if (!wrote)
         return err_set(e, ERR_IO, "write %s: %s", name, archive_error_string(disk));
     if (n < 0)

@@ -2,9 +2,9 @@
 #include "artifact/intake.h"
 
 #include "base/id.h"
+#include "base/sha256.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -22,19 +22,11 @@ struct intake {
     EVP_MD_CTX *sha256;
 };
 
-/* A digest that cannot be made is a broken or exhausted machine, as for memory (mem.h). */
-static void must(int ok)
-{
-    if (ok != 1)
-        abort();
-}
-
 struct intake *intake_new(const struct intake_options *options)
 {
     struct intake *in = mem_new(sizeof *in);
 
-    *in = (struct intake){ .with = *options, .fd = -1, .sha256 = EVP_MD_CTX_new() };
-    must(EVP_DigestInit_ex(in->sha256, EVP_sha256(), NULL));
+    *in = (struct intake){ .with = *options, .fd = -1, .sha256 = sha256_begin() };
     return in;
 }
 
@@ -98,7 +90,7 @@ int intake_write(void *arg, const void *data, size_t n, struct err *e)
         return err_set(e, ERR_TOO_LARGE, "source is larger than %llu bytes",
                        (unsigned long long)in->with.max);
     in->size += n;
-    must(EVP_DigestUpdate(in->sha256, data, n));
+    sha256_add(in->sha256, data, n);
     while (n > 0) {
         if (in->held.n == in->with.hold && flush(in, e) < 0)
             return -1;
@@ -124,7 +116,6 @@ const struct buf *intake_held(const struct intake *in)
 int intake_finish(struct intake *in, struct intake_result *out, struct err *e)
 {
     struct intake_result r = { .size = in->size };
-    unsigned n = 0;
 
     if (in->size == 0)
         return err_set(e, ERR_INPUT, "source is empty");
@@ -133,7 +124,7 @@ int intake_finish(struct intake *in, struct intake_result *out, struct err *e)
                        (unsigned long long)in->size);
     if (in->fd >= 0 && flush(in, e) < 0)
         return -1;
-    must(EVP_DigestFinal_ex(in->sha256, r.sha256, &n));
+    sha256_end(take(in->sha256), r.sha256);
     hex_text(r.sha256, sizeof r.sha256, r.sha256_text);
     *out = r;
     return 0;

@@ -2,9 +2,8 @@
 #include "domain/audit.h"
 
 #include "base/id.h"
+#include "base/sha256.h"
 #include "domain/sealed.h"
-
-#include <openssl/evp.h>
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -25,7 +24,7 @@ static void digest_row(const struct audit_row *row, const char *before,
                        char out[static AUDIT_DIGEST_SIZE])
 {
     scoped(buf_done) struct buf text = { 0 };
-    unsigned char digest[32];
+    unsigned char digest[SHA256_SIZE];
 
     buf_format(&text, "%s,%lld,%lld,", before, (long long)row->seq, (long long)row->at);
     add_field(&text, row->actor);
@@ -33,8 +32,7 @@ static void digest_row(const struct audit_row *row, const char *before,
     add_field(&text, row->action);
     add_field(&text, row->subject);
     add_field(&text, row->detail);
-    if (EVP_Digest(text.data, text.n, digest, NULL, EVP_sha256(), NULL) != 1)
-        abort(); /* no memory, or a libcrypto without SHA-256 */
+    sha256(text.data, text.n, digest);
     hex_text(digest, sizeof digest, out);
 }
 
@@ -43,7 +41,7 @@ static void sign_head(const struct sealer *s, const struct audit_head *head,
 {
     scoped(mem_free) char *text = mem_format("%lld:%s", (long long)head->seq, head->digest);
 
-    seal_mac(s, "impresario audit", text, out);
+    seal_mac(s, text, out);
 }
 
 /* 1 and the head, or 0 while nothing was written. `mac` may be NULL. */

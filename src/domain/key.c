@@ -1,30 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "domain/key.h"
 
-#include <openssl/evp.h>
-#include <pthread.h>
-
-#include <stdlib.h>
+#include "base/sha256.h"
 
 static const char ALPHABET[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-static EVP_MD *method;
-
-static void find_method(void)
-{
-    method = EVP_MD_fetch(NULL, "SHA256", NULL);
-}
-
-/* Every request needs one: EVP_sha256() would be looked up again each time, which takes longer than
- * the digest of a key. */
-static void sha256(const void *data, size_t n, unsigned char out[static 32])
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    (void)pthread_once(&once, find_method);
-    if (!method || EVP_Digest(data, n, out, NULL, method, NULL) != 1)
-        abort(); /* no memory, or a libcrypto without SHA-256 */
-}
 
 /* The number in `bytes`, big end first, as `n` digits of base 62. */
 static void base62(const unsigned char *bytes, size_t size, char *out, size_t n)

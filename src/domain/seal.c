@@ -8,7 +8,6 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <stdlib.h>
@@ -20,6 +19,8 @@ enum { KEY_SIZE = 32, NONCE_SIZE = 12, TAG_SIZE = 16, VERSION = 1 };
 struct sealer {
     const struct env *env;
     unsigned char master[KEY_SIZE];
+    EVP_MAC_CTX
+        *mac; /* with its key: each change is signed, and making the key takes longer than that */
 };
 
 static int master_read(int fd, const char *path, unsigned char *master, struct err *e)
@@ -69,38 +70,6 @@ static int master_make(const struct env *env, const char *path, struct err *e)
     return 0;
 }
 
-int sealer_open(const struct env *env, const char *path, bool create, struct sealer **out,
-                struct err *e)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0 && errno == ENOENT && create) {
-        if (master_make(env, path, e) < 0)
-            return -1;
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-    }
-    if (fd < 0)
-        return err_set_errno(e, ERR_PRECONDITION, errno, "open the master key %s", path);
-    struct sealer *s = mem_new(sizeof *s);
-    s->env = env;
-    int r = master_read(fd, path, s->master, e);
-    fd_close(fd);
-    if (r < 0) {
-        sealer_close(s);
-        return -1;
-    }
-    *out = s;
-    return 0;
-}
-
-void sealer_close(struct sealer *s)
-{
-    if (!s)
-        return;
-    OPENSSL_cleanse(s, sizeof *s);
-    mem_free(s);
-}
-
 /* libcrypto fails here only without memory or without these algorithms: nothing to go on with. */
 static void need(bool ok)
 {
@@ -131,6 +100,57 @@ static void derive(const struct sealer *s, const char *purpose, const char *tena
     OPENSSL_cleanse(master, sizeof master);
     EVP_KDF_CTX_free(ctx);
     EVP_KDF_free(kdf);
+}
+
+static EVP_MAC_CTX *mac_new(const struct sealer *s)
+{
+    unsigned char key[KEY_SIZE];
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest,
+                                                                   0),
+                                  OSSL_PARAM_construct_end() };
+    EVP_MAC *method = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(method);
+
+    derive(s, "impresario audit", "", key);
+    need(ctx && EVP_MAC_init(ctx, key, sizeof key, params) == 1);
+    OPENSSL_cleanse(key, sizeof key);
+    EVP_MAC_free(method);
+    return ctx;
+}
+
+int sealer_open(const struct env *env, const char *path, bool create, struct sealer **out,
+                struct err *e)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 && errno == ENOENT && create) {
+        if (master_make(env, path, e) < 0)
+            return -1;
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    if (fd < 0)
+        return err_set_errno(e, ERR_PRECONDITION, errno, "open the master key %s", path);
+    struct sealer *s = mem_new(sizeof *s);
+    s->env = env;
+    int r = master_read(fd, path, s->master, e);
+    fd_close(fd);
+    if (r < 0) {
+        sealer_close(s);
+        return -1;
+    }
+    s->mac = mac_new(s);
+    *out = s;
+    return 0;
+}
+
+void sealer_close(struct sealer *s)
+{
+    if (!s)
+        return;
+    EVP_MAC_CTX_free(s->mac);
+    OPENSSL_cleanse(s, sizeof *s);
+    mem_free(s);
 }
 
 static EVP_CIPHER_CTX *cipher(const struct sealer *s, const char *tenant, const char *row,
@@ -195,14 +215,15 @@ int unseal(const struct sealer *s, const char *tenant, const char *row, const vo
     return 0;
 }
 
-void seal_mac(const struct sealer *s, const char *purpose, const char *text,
-              char out[static SEAL_MAC_SIZE])
+void seal_mac(const struct sealer *s, const char *text, char out[static SEAL_MAC_SIZE])
 {
-    unsigned char key[KEY_SIZE], mac[32];
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(s->mac);
+    unsigned char mac[32];
+    size_t n;
 
-    derive(s, purpose, "", key);
-    need(HMAC(EVP_sha256(), key, sizeof key, (const unsigned char *)text, strlen(text), mac, NULL));
-    OPENSSL_cleanse(key, sizeof key);
+    need(ctx && EVP_MAC_update(ctx, (const unsigned char *)text, strlen(text)) == 1 &&
+         EVP_MAC_final(ctx, mac, &n, sizeof mac) == 1);
+    EVP_MAC_CTX_free(ctx);
     hex_text(mac, sizeof mac, out);
 }
 

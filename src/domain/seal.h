@@ -27,10 +27,9 @@ void seal(const struct sealer *s, const char *tenant, const char *row, const cha
 /* `out` receives the value as text; wipe it after use. ERR_INTERNAL when it does not open. */
 must_use int unseal(const struct sealer *s, const char *tenant, const char *row, const void *sealed,
                     size_t n, char **out, struct err *e);
-/* HMAC-SHA-256 of `text`, as hex, under a key that is made for `purpose` from the master key. */
+/* HMAC-SHA-256 of `text`, as hex, under a key that is made for the audit log from the master key. */
 enum { SEAL_MAC_SIZE = 65 };
-void seal_mac(const struct sealer *s, const char *purpose, const char *text,
-              char out[static SEAL_MAC_SIZE]);
+void seal_mac(const struct sealer *s, const char *text, char out[static SEAL_MAC_SIZE]);
 /* Wipes, then frees. */
 void secret_free(char *text);
 DEFINE_SCOPED(char, secret_free)

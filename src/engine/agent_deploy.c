@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "artifact/tarball.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "domain/audit.h"
 #include "engine/agent_private.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,21 +13,16 @@ enum { LOOK_AGAIN_MS = 1000 }; /* after the store could not be read */
 
 static void digest_file(int fd, char out[static 65], int64_t *size)
 {
-    unsigned char part[64 * 1024], digest[32];
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    unsigned char part[64 * 1024], digest[SHA256_SIZE];
+    EVP_MD_CTX *ctx = sha256_begin();
     ssize_t n;
 
     *size = 0;
-    if (!ctx || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1)
-        abort();
     while ((n = pread(fd, part, sizeof part, *size)) > 0) {
-        if (EVP_DigestUpdate(ctx, part, (size_t)n) != 1)
-            abort();
+        sha256_add(ctx, part, (size_t)n);
         *size += n;
     }
-    if (EVP_DigestFinal_ex(ctx, digest, NULL) != 1)
-        abort();
-    EVP_MD_CTX_free(ctx);
+    sha256_end(ctx, digest);
     hex_text(digest, sizeof digest, out);
 }
 

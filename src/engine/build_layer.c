@@ -1,44 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/build_private.h"
 
+#include "base/sha256.h"
 #include "base/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+/* With its NUL, so that two texts never run into each other. */
 static void digest_add(EVP_MD_CTX *ctx, const char *text)
 {
-    /* with its NUL, so that two texts never run into each other */
-    if (EVP_DigestUpdate(ctx, text, strlen(text) + 1) != 1)
-        abort();
+    sha256_add(ctx, text, strlen(text) + 1);
 }
 
 /* Names a set of dependencies together with what they are installed by and for. */
 char *layer_digest(const struct building *b)
 {
-    unsigned char digest[32];
-    char text[65];
+    unsigned char digest[SHA256_SIZE];
+    char text[SHA256_TEXT_SIZE];
     const char *lockfile = json_text(b->prepared, "lockfile");
     scoped(mem_free) char *set =
         json_print_as(json_object_get(b->prepared, "dependencies"), JSON_COMPACT | JSON_SORT_KEYS);
     scoped(mem_free) char *runner_path = mem_format("%s/package.json", b->engine->settings->runner);
     scoped(json_decref) json_t *runner = json_load_file(runner_path, 0, NULL);
     scoped(mem_free) char *tools = json_print(json_object_get(runner, "dependencies"));
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_MD_CTX *ctx = sha256_begin();
 
-    if (!ctx || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1)
-        abort();
     digest_add(ctx, "linux-x64");
     digest_add(ctx, tools);
     digest_add(ctx, set);
     digest_add(ctx, lockfile ? lockfile : "");
-    if (EVP_DigestFinal_ex(ctx, digest, NULL) != 1)
-        abort();
-    EVP_MD_CTX_free(ctx);
+    sha256_end(ctx, digest);
     hex_text(digest, sizeof digest, text);
     return mem_text(text);
 }
