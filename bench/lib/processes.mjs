@@ -24,12 +24,20 @@ export function processorMs(pid) {
     return (user + system) * 10;
 }
 
-/** The process and those of its children that are named. */
+const nameOf = (pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[0];
+
+/** The process and those below it that are named, as far as each is below another one that is. */
 export function withChildren(pid, names) {
     const children = readdirSync(`/proc/${pid}/task`)
         .flatMap((task) => readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" "))
-        .filter((child) => child && names.test(readFileSync(`/proc/${child}/cmdline`, "utf8")));
-    return [pid, ...children.map(Number)];
+        .filter((child) => child && names.test(nameOf(child)));
+    return [pid, ...children.flatMap((child) => withChildren(Number(child), names))];
+}
+
+/** Resident memory, with of each shared page the share of it that falls to the process. */
+export function proportionalMb(pid) {
+    const [, kib] = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"));
+    return (Number(kib) * 1024) / 1e6;
 }
 
 /** How often any of their threads was woken since it was born. */

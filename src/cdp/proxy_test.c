@@ -368,7 +368,7 @@ static void what_nobody_sees_is_left_out_beside_what_a_client_leaves_out(void **
     assert_non_null(strstr(buf_str(&words), "--disable-features=Last,Other,WebUIOmniboxPopup,"));
 }
 
-static void what_nobody_sees_is_left_out_where_a_client_asks_for_nothing(void **state)
+static void what_nobody_asked_for_is_left_out_where_a_client_asks_for_nothing(void **state)
 {
     struct client *c = *state;
     scoped(buf_done) struct buf words = { 0 };
@@ -377,6 +377,7 @@ static void what_nobody_sees_is_left_out_where_a_client_asks_for_nothing(void **
     fd_close(take_fd(&c->commands));
     assert_int_equal(last_of(c, &words), 5);
     assert_non_null(strstr(buf_str(&words), "--disable-features=WebUIOmniboxPopup,"));
+    assert_non_null(strstr(buf_str(&words), "--gaia-url=https://127.0.0.1:1\n"));
 }
 
 /* ---- with the tool ---- */
@@ -528,7 +529,7 @@ int main(int argc, char **argv)
         TEST(an_argument_that_is_not_for_jobs_is_refused_in_words),
         TEST(the_sandbox_stays_on_and_the_pipe_is_ours),
         TEST(what_nobody_sees_is_left_out_beside_what_a_client_leaves_out),
-        TEST(what_nobody_sees_is_left_out_where_a_client_asks_for_nothing),
+        TEST(what_nobody_asked_for_is_left_out_where_a_client_asks_for_nothing),
         TEST(chosen_files_are_brought_to_the_shared_folder),
         TEST(downloads_are_found_where_the_client_looks),
         TEST(a_file_that_cannot_be_brought_is_an_error_of_that_command),

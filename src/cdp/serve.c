@@ -287,6 +287,14 @@ static void leave_out_unseen(char **all, size_t *n)
     all[(*n)++] = mem_text(WITHOUT UNSEEN);
 }
 
+/* What Chromium 156 asks its makers though nobody asked for anything: who is signed in, and for a
+ * component that it would like to have. Both are led to a port that no browser connects to; pages
+ * reach what they did. */
+static const char *const silent[] = {
+    "--component-updater=url-source=https://127.0.0.1:1/",
+    "--gaia-url=https://127.0.0.1:1",
+};
+
 /* The arguments of the browser, ended by NULL, from those that were asked for. NULL, and the client
  * has heard why. */
 static char **arguments(const struct serve *s, const struct wire_message *m)
@@ -297,7 +305,7 @@ static char **arguments(const struct serve *s, const struct wire_message *m)
 
     for (size_t i = 0; i < m->n; i++)
         room += m->data[i] == '\0';
-    char **all = mem_new_array(room + 6, sizeof *all);
+    char **all = mem_new_array(room + n_items(silent) + 6, sizeof *all);
     all[n++] = mem_text(s->o->chromium);
     for (const char *at = m->data; at < m->data + m->n; at += strlen(at) + 1) {
         if (strncmp(at, profile, strlen(profile)) == 0)
@@ -320,6 +328,8 @@ static char **arguments(const struct serve *s, const struct wire_message *m)
         }
     }
     leave_out_unseen(all, &n);
+    for (size_t i = 0; i < n_items(silent); i++)
+        all[n++] = mem_text(silent[i]);
     if (s->o->basic)
         all[n++] = mem_text("--no-sandbox");
     all[n++] = profile_of(s, folder);
