@@ -11,6 +11,8 @@ import { figure } from "../lib/turns.mjs";
 
 const HELPERS = /^impresario-(start|spawn|egress|registry)$/;
 const SETTLE_MS = 3000;
+/** The deadline of the last question's connection, which is looked at once more though it has gone: LIMIT_HEAD_SECONDS. */
+const FORGET_MS = 22_000;
 
 export const title = "Idle";
 
@@ -51,6 +53,7 @@ export async function run(bench) {
             if (round === 0) {
                 // Watched once: what wakes up does so by itself, whatever else the machine does.
                 bench.progress(round, bench.rounds, `${name}: ${seconds} s of nothing`);
+                await wait(FORGET_MS);
                 const before = wakeUps(pids);
                 await wait(seconds * 1000);
                 woken[name].push(wakeUps(pids) - before);
