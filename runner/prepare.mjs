@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bundle } from "./lib/bundle.mjs";
 import { findEntry, inspectEntry } from "./lib/entry.mjs";
-import { box, log, phase } from "./lib/frames.mjs";
+import { box, log, phase, send } from "./lib/frames.mjs";
 import { contentKey } from "./lib/key.mjs";
 import { dependencySet, readManifest } from "./lib/manifest.mjs";
 import { readMetadata } from "./lib/metadata.mjs";
@@ -35,6 +35,13 @@ async function prepare() {
     return { t: "prepared", ...found, lockfile: readLockfile(), package_json: manifest.text };
 }
 
+/** The server may know what becomes of this content, and end the box. */
+function tellKey(content) {
+    const content_key = contentKey(app, content);
+    send({ t: "key", content_key });
+    return content_key;
+}
+
 /** An artifact of the client: its implementation is inside, and so is libretto since mid-2026. */
 function readBootstrap(manifest, entry, inspected) {
     const dropped = new Set(inspected.importsLibretto ? [] : ["libretto"]);
@@ -45,7 +52,7 @@ function readBootstrap(manifest, entry, inspected) {
         kind: "bootstrap",
         entry,
         entry_point: entry,
-        content_key: contentKey(app, {
+        content_key: tellKey({
             entry,
             bootstrap: true,
             packageName: manifest.name,
@@ -63,7 +70,7 @@ function readBootstrap(manifest, entry, inspected) {
 /** Anything else is built. The key is taken from what was uploaded, before the build adds to it. */
 async function buildPlain(manifest, entry) {
     const declared = dependencySet(manifest.dependencies);
-    const content_key = contentKey(app, {
+    const content_key = tellKey({
         entry,
         bootstrap: false,
         packageName: manifest.name,

@@ -29,6 +29,8 @@ async function refused(files, entry) {
 async function prepared(files, entry) {
     const done = await prepare(files, entry);
     assert.equal(done.last.t, "prepared", JSON.stringify(done.last));
+    const [key] = done.frames.filter(({ t }) => t === "key");
+    assert.equal(key.content_key, done.last.content_key);
     return { ...done, ...done.last };
 }
 

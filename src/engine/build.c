@@ -26,12 +26,22 @@ void building_say(struct building *b, const char *stream, const char *format, ..
         build_say(&b->log, stream, line);
 }
 
+struct lookup {
+    struct building *b;
+    const char *key;
+};
+
 static int find_known(struct db *db, void *arg, struct err *e)
 {
-    struct building *b = arg;
+    const struct lookup *l = arg;
 
-    return bundle_find(db, b->build.tenant.text, json_text(b->prepared, "content_key"), &b->bundle,
-                       e);
+    return bundle_find(db, l->b->build.tenant.text, l->key, &l->b->bundle, e);
+}
+
+static void use_known(struct building *b)
+{
+    building_say(b, "system", "The same content was built before: its result is used");
+    building_ready(b, true);
 }
 
 /* Goes on to discovery when the layer is there, installs it, or waits for the one who does. */
@@ -84,21 +94,44 @@ static void make_bundle(struct building *b)
 static void need_bundle(struct building *b)
 {
     scoped(err_clear) struct err e = { 0 };
+
+    bundle_done(&b->bundle); /* of a look before */
     scoped(mem_free) char *claim =
         mem_format("%s/%s", b->build.tenant.text, json_text(b->prepared, "content_key"));
-    int known = store_read(b->engine->store, find_known, b, &e);
+    struct lookup lookup = { b, json_text(b->prepared, "content_key") };
+    int known = store_read(b->engine->store, find_known, &lookup, &e);
 
     if (known < 0) {
         building_fail_err(b, &e, "look for the same content");
     } else if (known) {
-        building_say(b, "system", "The same content was built before: its result is used");
-        building_ready(b, true);
+        use_known(b);
     } else if (builder_claim(b->builder, b, CLAIM_CONTENT, claim)) {
         make_bundle(b);
     } else {
         building_say(b, "system", "Another build is making the same content: waiting");
         b->waits_since = building_now(b);
     }
+}
+
+/* Not inside the callback of a box that ends with it. */
+static void end_early(void *arg)
+{
+    struct building *b = arg;
+
+    b->timer = NULL;
+    building_step_leave(b);
+    use_known(b);
+}
+
+void building_key(struct building *b, const char *key)
+{
+    scoped(err_clear) struct err e = { 0 };
+    struct lookup lookup = { b, key };
+
+    /* What cannot be read now is read when the bundle is there. */
+    if (!building_is_trial(b) && !b->timer &&
+        store_read(b->engine->store, find_known, &lookup, &e) > 0)
+        b->timer = loop_timer(b->engine->loop, 0, end_early, b);
 }
 
 void building_turn(struct building *b, enum build_claim kind)

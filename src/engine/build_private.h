@@ -67,6 +67,10 @@ void building_say(struct building *b, const char *stream, const char *format, ..
 /* ---- a step ---- */
 
 void building_step(struct building *b, enum step step);
+/* Its box is ended, and tells nothing more. */
+void building_step_leave(struct building *b);
+/* What is being prepared has this key: the build ends when the tenant has built the same. */
+void building_key(struct building *b, const char *key);
 /* The step went well; b->report is its result. */
 void building_step_done(struct building *b);
 

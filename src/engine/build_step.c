@@ -52,6 +52,9 @@ static void on_frame(void *arg, const char *type, const json_t *frame)
             building_say(b, theirs ? stream : "system", "%s", message);
     } else if (strcmp(type, "phase") == 0) {
         next_phase(b, json_text(frame, "name"));
+    } else if (b->step == PREPARE && strcmp(type, "key") == 0) {
+        if (json_text(frame, "content_key"))
+            building_key(b, json_text(frame, "content_key"));
     } else if (strcmp(type, "fail") == 0 || strcmp(type, results[b->step]) == 0) {
         json_decref(b->report);
         b->report = json_incref(json_shared(frame));
@@ -116,17 +119,30 @@ static void fail_silent(struct building *b, const struct box_end *end)
     building_fail(b, why);
 }
 
-static void on_end(void *arg, const struct box_end *end)
+static void note_end(struct building *b)
 {
-    struct building *b = arg;
-    scoped(box_free) struct box *box = take(b->box); /* `end` lives as long as it does */
     msec_t took = building_now(b) - b->step_started;
 
+    timer_free(take(b->timer)); /* of building_key(), when the box was quicker */
     feed_free(take(b->input));
     feed_free(take(b->facts));
     next_phase(b, NULL);
     timing_note(&b->engine->timings, timings[b->step], took);
     building_say(b, "system", "done in %lld ms%s", (long long)took, buf_str(&b->phases));
+}
+
+void building_step_leave(struct building *b)
+{
+    box_free(take(b->box));
+    note_end(b);
+}
+
+static void on_end(void *arg, const struct box_end *end)
+{
+    struct building *b = arg;
+    scoped(box_free) struct box *box = take(b->box); /* `end` lives as long as it does */
+
+    note_end(b);
     if (!b->report || b->loud || end->bad_frame) {
         fail_silent(b, end);
         return;
