@@ -19,8 +19,7 @@ enum { KEY_SIZE = 32, NONCE_SIZE = 12, TAG_SIZE = 16, VERSION = 1 };
 struct sealer {
     const struct env *env;
     unsigned char master[KEY_SIZE];
-    EVP_MAC_CTX
-        *mac; /* with its key: each change is signed, and making the key takes longer than that */
+    EVP_MAC_CTX *mac; /* with its key, which takes longer to make than a signature */
 };
 
 static int master_read(int fd, const char *path, unsigned char *master, struct err *e)
