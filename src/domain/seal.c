@@ -10,16 +10,24 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { KEY_SIZE = 32, NONCE_SIZE = 12, TAG_SIZE = 16, VERSION = 1 };
 
+/* Its key takes longer to make than a signature, and longer than a server that starts should wait
+ * for what it needs later: it is made with the first. */
+struct signer {
+    pthread_mutex_t lock;
+    EVP_MAC_CTX *ctx;
+};
+
 struct sealer {
     const struct env *env;
     unsigned char master[KEY_SIZE];
-    EVP_MAC_CTX *mac; /* with its key, which takes longer to make than a signature */
+    struct signer *signer;
 };
 
 static int master_read(int fd, const char *path, unsigned char *master, struct err *e)
@@ -132,13 +140,14 @@ int sealer_open(const struct env *env, const char *path, bool create, struct sea
         return err_set_errno(e, ERR_PRECONDITION, errno, "open the master key %s", path);
     struct sealer *s = mem_new(sizeof *s);
     s->env = env;
+    s->signer = mem_new(sizeof *s->signer);
+    pthread_mutex_init(&s->signer->lock, NULL);
     int r = master_read(fd, path, s->master, e);
     fd_close(fd);
     if (r < 0) {
         sealer_close(s);
         return -1;
     }
-    s->mac = mac_new(s);
     *out = s;
     return 0;
 }
@@ -147,7 +156,9 @@ void sealer_close(struct sealer *s)
 {
     if (!s)
         return;
-    EVP_MAC_CTX_free(s->mac);
+    EVP_MAC_CTX_free(s->signer->ctx);
+    pthread_mutex_destroy(&s->signer->lock);
+    mem_free(s->signer);
     OPENSSL_cleanse(s, sizeof *s);
     mem_free(s);
 }
@@ -216,10 +227,15 @@ int unseal(const struct sealer *s, const char *tenant, const char *row, const vo
 
 void seal_mac(const struct sealer *s, const char *text, char out[static SEAL_MAC_SIZE])
 {
-    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(s->mac);
+    struct signer *signer = s->signer;
     unsigned char mac[32];
     size_t n;
 
+    pthread_mutex_lock(&signer->lock);
+    if (!signer->ctx)
+        signer->ctx = mac_new(s);
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(signer->ctx);
+    pthread_mutex_unlock(&signer->lock);
     need(ctx && EVP_MAC_update(ctx, (const unsigned char *)text, strlen(text)) == 1 &&
          EVP_MAC_final(ctx, mac, &n, sizeof mac) == 1);
     EVP_MAC_CTX_free(ctx);
