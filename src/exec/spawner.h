@@ -48,8 +48,8 @@ struct child_exit {
     int signal;
     bool out_of_memory; /* the kernel killed something in the box for want of memory */
     msec_t ran_ms;
-    const char
-        *step; /* the wall that could not be built, SPAWNER_DIED, or NULL: the program did run */
+    /* The wall that could not be built, SPAWNER_DIED, or NULL: the program did run. */
+    const char *step;
     const char *detail; /* why, for people, when there is a step */
 };
 
