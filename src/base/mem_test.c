@@ -1,10 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The linker puts __wrap_malloc() and its siblings before the system's (meson.build): it can then be said
- * to have no memory.
- */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "base/bounds.h"
 #include "base/buf.h"
+#include "base/memory_fake.h"
 #include "base/reserve.h"
 
 #include <assert.h>
@@ -16,38 +13,14 @@
 
 #include <cmocka.h>
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-
-static bool empty; /* the system has no memory */
-
-void *__wrap_malloc(size_t size)
-{
-    return empty ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return empty ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-    return empty ? NULL : __real_realloc(p, size);
-}
-
 static void without_memory_of_the_system_the_reserve_serves(void **state)
 {
     (void)state;
-    empty = true;
+    memory_is_out = true;
     char *zeroed = mem_new(100);
     char *text = mem_text("kept");
     char *format = mem_format("%d and %s", 7, "more");
-    empty = false;
+    memory_is_out = false;
     assert_true(reserve_has(zeroed) && reserve_has(text) && reserve_has(format));
     assert_true((uintptr_t)zeroed % 16 == 0 && (uintptr_t)text % 16 == 0);
     for (int i = 0; i < 100; i++)
@@ -65,7 +38,7 @@ static void what_grows_moves_into_the_reserve_and_out_again(void **state)
 
     (void)state;
     for (int i = 0; i < 3000; i++) {
-        empty = i / 1000 == 1;
+        memory_is_out = i / 1000 == 1;
         buf_format(&b, "%04d", i);
         if (i == 1999)
             assert_true(reserve_has(b.data));

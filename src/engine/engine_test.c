@@ -9,6 +9,7 @@
 #include "engine/found.h"
 #include "engine/lines.h"
 #include "engine/outcomes.h"
+#include "engine/splitter.h"
 
 #include "base/tree.h"
 #include "domain/deployment.h"
@@ -108,6 +109,32 @@ static void a_line_over_its_bound_comes_in_parts(void **state)
     (void)state;
     hear(&h, "abcdefghij\nk\n", 13, 13, 4);
     assert_string_equal(h.text, "abcd+efgh+ij|k|");
+}
+
+/* A warm slot waits for hours between two lines, and its room may have come from the reserve. */
+static void who_has_given_all_lines_holds_no_memory(void **state)
+{
+    scoped(splitter_done) struct splitter s = { .longest = 100 };
+    size_t n;
+    bool cut;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        memcpy(splitter_room(&s, 10000), "one\ntwo\nthr", 11);
+        splitter_grew(&s, 11);
+        for (int line = 0; line < 2; line++) {
+            scoped(mem_free) char *text = splitter_next(&s, &n, &cut);
+            assert_string_equal(text, line == 0 ? "one" : "two");
+        }
+        assert_null(splitter_next(&s, &n, &cut));
+        assert_non_null(s.held.data);
+        memcpy(splitter_room(&s, 10000), "ee\n", 3);
+        splitter_grew(&s, 3);
+        scoped(mem_free) char *third = splitter_next(&s, &n, &cut);
+        assert_string_equal(third, "three");
+        assert_null(splitter_next(&s, &n, &cut));
+        assert_null(s.held.data);
+    }
 }
 
 static void whoever_hears_a_line_may_stop_listening(void **state)
@@ -634,6 +661,7 @@ int main(void)
     const struct CMUnitTest promises[] = {
         cmocka_unit_test(lines_are_the_same_however_they_arrive),
         cmocka_unit_test(a_line_over_its_bound_comes_in_parts),
+        cmocka_unit_test(who_has_given_all_lines_holds_no_memory),
         cmocka_unit_test(whoever_hears_a_line_may_stop_listening),
         cmocka_unit_test(to_whom_is_behind_nothing_is_read),
         cmocka_unit_test(many_lines_at_once_cost_as_much_as_one_by_one),

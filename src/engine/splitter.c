@@ -24,6 +24,8 @@ char *splitter_next(struct splitter *s, size_t *n, bool *cut)
     *cut = *n > s->longest;
     if (!end && !*cut) {
         s->searched = s->held.n;
+        if (*n == 0) /* all of it was given: who waits for more, perhaps for hours, holds nothing */
+            splitter_done(s);
         return NULL;
     }
     if (*cut)
@@ -47,4 +49,5 @@ char *splitter_rest(struct splitter *s, size_t *n)
 void splitter_done(struct splitter *s)
 {
     buf_done(&s->held);
+    s->from = s->searched = 0;
 }

@@ -28,5 +28,9 @@ char *splitter_next(struct splitter *s, size_t *n, bool *cut);
 char *splitter_rest(struct splitter *s, size_t *n);
 
 void splitter_done(struct splitter *s);
+static inline void splitter_done_at(struct splitter *s)
+{
+    splitter_done(s);
+}
 
 #endif

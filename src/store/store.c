@@ -14,6 +14,7 @@
 #include "store/store.h"
 
 #include "base/buf.h"
+#include "base/reserve.h"
 #include "store/store_private.h"
 
 #include <errno.h>
@@ -119,6 +120,12 @@ int store_lock(const char *dir, struct err *e)
     return take_fd(&fd);
 }
 
+static void reader_free(struct reader *r)
+{
+    db_close(r->db);
+    mem_free(r);
+}
+
 void store_close(struct store *s)
 {
     if (!s)
@@ -131,8 +138,7 @@ void store_close(struct store *s)
     while (s->idle_readers) {
         struct reader *r = s->idle_readers;
         s->idle_readers = r->next;
-        db_close(r->db);
-        mem_free(r);
+        reader_free(r);
     }
     while (s->listeners) {
         struct listener *l = s->listeners;
@@ -388,6 +394,18 @@ static struct reader *reader_get(struct store *s, struct err *e)
     return r;
 }
 
+static void reader_put(struct store *s, struct reader *r)
+{
+    if (reserve_has(r)) { /* made without memory: what it has would stay in the reserve */
+        reader_free(r);
+        return;
+    }
+    pthread_mutex_lock(&s->lock);
+    r->next = s->idle_readers;
+    s->idle_readers = r;
+    pthread_mutex_unlock(&s->lock);
+}
+
 int store_read(struct store *s, store_fn fn, void *arg, struct err *e)
 {
     struct reader *reader = reader_get(s, e);
@@ -399,10 +417,7 @@ int store_read(struct store *s, store_fn fn, void *arg, struct err *e)
         r = fn(reader->db, arg, e);
         db_rollback(reader->db);
     }
-    pthread_mutex_lock(&s->lock);
-    reader->next = s->idle_readers;
-    s->idle_readers = reader;
-    pthread_mutex_unlock(&s->lock);
+    reader_put(s, reader);
     return r;
 }
 

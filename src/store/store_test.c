@@ -4,6 +4,8 @@
 #include "store/store_private.h"
 
 #include "base/buf.h"
+#include "base/memory_fake.h"
+#include "base/reserve.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -356,6 +358,21 @@ static void a_failed_sync_ends_all_writing(void **state)
     assert_int_equal(n, 1);
 }
 
+static void a_reader_opened_without_memory_is_not_kept(void **state)
+{
+    struct world *w = *state;
+    scoped(err_clear) struct err e = { 0 };
+    size_t before = reserve_used();
+    int64_t n = -1;
+
+    memory_is_out = true;
+    int r = store_read(w->store, count, &n, &e);
+    memory_is_out = false;
+    assert_int_equal(r, 0);
+    assert_int_equal(n, 0);
+    assert_int_equal(reserve_used(), before);
+}
+
 /* Its store is closed, and says that it has another schema. */
 static void become(struct world *w, const struct stmt *version)
 {
@@ -435,6 +452,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_blob_is_kept_whole_or_not_at_all, open_world,
                                         close_world),
         cmocka_unit_test_setup_teardown(a_failed_sync_ends_all_writing, open_world, close_world),
+        cmocka_unit_test_setup_teardown(a_reader_opened_without_memory_is_not_kept, open_world,
+                                        close_world),
         cmocka_unit_test_setup_teardown(a_newer_store_is_refused, open_world, close_world),
         cmocka_unit_test_setup_teardown(an_older_store_in_use_is_left_as_it_is, open_world,
                                         close_world),

@@ -231,13 +231,16 @@ async function sweep(part, { server, orders, tenant }, name, mode) {
         assert.ok(!server.ended, `the server has ended, with allocation ${nth} of ${seen} of "${name}": ${server.lastWords.slice(-1500)}`);
     }
     await part.check(`${name}: few were not let in`, () => assert.ok(outsiders <= n / 4, `${outsiders} of ${n}`));
-    await part.check(`${name}: nothing is left of faults that came ${mode}`, async () => {
-        const grown = orders.live - before.live;
+    const grown = orders.live - before.live;
+    const used = (await reserveUsed(server)) - before.reserve;
+    await part.check(`${name}: nothing is left of faults that came ${mode}`, () => {
         assert.ok(grown < CACHED_BLOCKS, `${grown} blocks more after ${n} faults`);
-        const used = (await reserveUsed(server)) - before.reserve;
         assert.ok(used < RESERVE_LEFT, `${used} bytes of the reserve were not given back`);
     });
-    part.note(`${name}, ${mode}: ${n} of ${seen} allocations, ${JSON.stringify(told)}, ${outsiders} not let in, ${orders.live - before.live} blocks more`);
+    part.note(
+        `${name}, ${mode}: ${n} of ${seen} allocations, ${JSON.stringify(told)}, ${outsiders} not let in, ` +
+            `${grown} blocks and ${used} bytes of the reserve more`,
+    );
 }
 
 /** @param {import("./run.mjs").Part} part */
