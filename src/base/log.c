@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* Who reads a pipe gets so long to make room, once: from the first lost line on nobody waits. */
-enum { PATIENCE_MS = 1000 };
+static int patience_ms = 1000;
 
 static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER; /* guards the next two */
 static int64_t lost;                                        /* lines, since one that was written */
@@ -20,6 +20,11 @@ static bool is_open; /* a part of the last one was written, and not its end */
 static enum log_level least_level = LOG_INFO;
 static bool as_json = true;
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
+
+void log_patience(int ms)
+{
+    patience_ms = ms;
+}
 
 void log_setup(enum log_level least, bool json)
 {
@@ -92,7 +97,7 @@ static bool has_room(void)
 {
     struct pollfd err = { .fd = STDERR_FILENO, .events = POLLOUT };
 
-    return poll(&err, 1, lost ? 0 : PATIENCE_MS) == 1;
+    return poll(&err, 1, lost ? 0 : patience_ms) == 1;
 }
 
 /* How much of it was written. What polls as writable takes PIPE_BUF bytes without waiting, and a line

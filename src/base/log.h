@@ -38,6 +38,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 
 /* Lines below `least` are dropped; `json` chooses the form. */
 void log_setup(enum log_level least, bool json);
+/* How long a reader that is behind gets to make room, once; a second if nothing is said. */
+void log_patience(int ms);
 bool log_level_parse(const char *text, enum log_level *out);
 
 #endif

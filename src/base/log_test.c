@@ -31,6 +31,7 @@ static int setup(void **state)
     r = (struct reader){ .real = dup(STDERR_FILENO), .end = ends[0] };
     assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
     close(ends[1]);
+    log_patience(0);
     *state = &r;
     return 0;
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The dispatcher with slots that do as they are told: this file has the functions of engine/slot.h,
- * and the linker takes those. Time stands still until a test moves it.
+ * The dispatcher with slots that do as they are told. Time stands still until a test moves it.
  */
 #include "base/bounds.h"
 #include "base/tree.h"
 #include "domain/deployment.h"
 #include "domain/key.h"
-#include "engine/slot.h"
+#include "engine/slot_fake.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,103 +15,6 @@
 
 #include <cmocka.h>
 
-/* ---- slots ---- */
-
-struct slot {
-    struct slot_user user;
-    enum slot_state state;
-    bool has_job;
-    struct job_run run;
-    struct slot *next;
-};
-
-static struct slot *slots; /* the last that was started first */
-
-int slot_start(struct engine *e, const char *layer, const struct slot_user *user, struct slot **out,
-               struct err *err)
-{
-    struct slot *s = mem_new(sizeof *s);
-
-    (void)e, (void)layer, (void)err;
-    *s = (struct slot){ .user = *user, .state = SLOT_WARMING, .next = slots };
-    *out = slots = s;
-    return 0;
-}
-
-void slot_free(struct slot *s)
-{
-    struct slot **at = &slots;
-
-    while (*at != s)
-        at = &(*at)->next;
-    *at = s->next;
-    job_run_done(&s->run);
-    mem_free(s);
-}
-
-enum slot_state slot_state(const struct slot *s)
-{
-    return s->state;
-}
-
-const char *slot_layer(const struct slot *s)
-{
-    (void)s;
-    return NULL;
-}
-
-struct job_run *slot_job(struct slot *s)
-{
-    return s->has_job ? &s->run : NULL;
-}
-
-void slot_reserve(struct slot *s, struct job_run *run)
-{
-    s->run = *run;
-    *run = (struct job_run){ 0 };
-    s->has_job = true;
-}
-
-void slot_run(struct slot *s, const json_t *credentials, const json_t *missing)
-{
-    (void)credentials, (void)missing;
-    s->state = SLOT_RUNNING;
-}
-
-void slot_cancel(struct slot *s)
-{
-    (void)s;
-}
-
-void slot_kill(struct slot *s)
-{
-    (void)s;
-}
-
-bool slot_refused(struct slot *s, const struct egress_refusal *what)
-{
-    (void)s, (void)what;
-    return false;
-}
-
-char *slot_refusal(const struct egress_refusal *what)
-{
-    (void)what;
-    return NULL;
-}
-
-struct plan *slot_plan(struct engine *e, const char *name)
-{
-    (void)e, (void)name;
-    return NULL;
-}
-
-static void get_ready(struct slot *s)
-{
-    s->state = SLOT_READY;
-    s->user.ready(s->user.arg, s);
-}
-
 /* Its box is gone; the server was at fault, unless a job ran in it. */
 static void lose(struct slot *s)
 {
@@ -120,11 +22,7 @@ static void lose(struct slot *s)
         .outcome = { .status = JOB_FAILED, .error = "it is gone" }, .ours = s->state != SLOT_RUNNING
     };
 
-    if (s->has_job)
-        s->user.outcome(s->user.arg, s, &outcome);
-    const char *why = s->has_job ? NULL : "it is gone";
-    s->state = SLOT_ENDED;
-    s->user.ended(s->user.arg, s, why);
+    slot_fake_end(s, &outcome, s->has_job ? NULL : "it is gone");
 }
 
 /* ---- a server with one tenant ---- */
@@ -252,7 +150,7 @@ static int teardown(void **state)
     struct house *h = *state;
 
     dispatcher_free(h->engine.dispatcher);
-    assert_null(slots);
+    assert_null(slots_fake);
     store_close(h->engine.store);
     loop_free(h->engine.loop);
     assert_int_equal(tree_remove(h->dir), 0);
@@ -267,13 +165,13 @@ static void a_job_whose_slot_is_lost_before_it_began_is_queued_again(void **stat
     struct house *h = *state;
 
     assert_string_equal(status(h), "starting_browser");
-    lose(slots);
+    lose(slots_fake);
     pass(h, 0);
     assert_string_equal(status(h), "queued");
-    assert_null(slots); /* not at once */
+    assert_null(slots_fake); /* not at once */
     pass(h, 1000);
     assert_string_equal(status(h), "starting_browser");
-    get_ready(slots);
+    slot_fake_ready(slots_fake);
     pass(h, 0);
     assert_string_equal(status(h), "running");
 }
@@ -283,12 +181,12 @@ static void it_is_tried_so_often_and_then_it_has_failed(void **state)
     struct house *h = *state;
 
     for (int i = 1; i < LIMIT_JOB_STARTS; i++) {
-        lose(slots);
+        lose(slots_fake);
         pass(h, 0);
         assert_string_equal(status(h), "queued");
         pass(h, 60000);
     }
-    lose(slots);
+    lose(slots_fake);
     pass(h, 0);
     assert_string_equal(status(h), "failed");
     assert_string_equal(h->error, "it is gone");
@@ -298,10 +196,10 @@ static void a_job_that_ran_is_not_run_again(void **state)
 {
     struct house *h = *state;
 
-    get_ready(slots);
+    slot_fake_ready(slots_fake);
     pass(h, 0);
     assert_string_equal(status(h), "running");
-    lose(slots);
+    lose(slots_fake);
     pass(h, 0);
     assert_string_equal(status(h), "failed");
 }
@@ -311,7 +209,7 @@ static void where_boxes_are_refused_it_fails_at_once(void **state)
     struct house *h = *state;
 
     h->engine.walls.refusal = "no walls";
-    lose(slots);
+    lose(slots_fake);
     pass(h, 0);
     assert_string_equal(status(h), "failed");
 }
@@ -325,15 +223,15 @@ static void slots_that_are_lost_together_are_one_failure(void **state)
     assert_int_equal(store_write(h->engine.store, add_job, h, &e), 0);
     dispatcher_wake(h->engine.dispatcher);
     pass(h, 0);
-    lose(slots);
-    lose(slots);
+    lose(slots_fake);
+    lose(slots_fake);
     pass(h, 250);
-    lose(slots);
-    lose(slots);
+    lose(slots_fake);
+    lose(slots_fake);
     pass(h, 250);
-    assert_null(slots);
+    assert_null(slots_fake);
     pass(h, 250);
-    assert_non_null(slots->next);
+    assert_non_null(slots_fake->next);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
