@@ -14,6 +14,7 @@
 #include "base/tree.h"
 #include "domain/deployment.h"
 #include "domain/key.h"
+#include "store/full_fake.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -290,7 +291,6 @@ static void without_descriptors_no_box_is_started(void **state)
 struct kept {
     struct store *store;
     struct job_run run;
-    const char *pages; /* of the store, at most */
     char status[24];
     size_t n_result;
 };
@@ -333,23 +333,6 @@ static int make_job(struct db *db, void *arg, struct err *e)
     assert_int_equal(job_create(db, &job, &k->run.id, &existing, e), 0);
     assert_int_equal(job_begin(db, k->run.id.text, 1, JOB_WARM, e), 1);
     return 0;
-}
-
-static int bound_pages(struct db *db, void *arg, struct err *e)
-{
-    static const struct stmt FEW = { "test.few",
-                                     "PRAGMA max_page_count = 1" }; /* those there are */
-    static const struct stmt MANY = { "test.many", "PRAGMA max_page_count = 1000000" };
-    scoped(rows_free) struct rows *r = db_query(db, *(bool *)arg ? &FEW : &MANY);
-
-    return rows_next(r, e) == 1 ? 0 : -1;
-}
-
-static void fill_disk(struct kept *k, bool full)
-{
-    scoped(err_clear) struct err e = { 0 };
-
-    assert_int_equal(store_write(k->store, bound_pages, &full, &e), 0);
 }
 
 static void note_job(void *arg, const struct job *j)
@@ -398,14 +381,14 @@ static void an_outcome_waits_for_room_on_the_disk(void **state)
     struct loop *loop = loop_new(&clock.clock);
     struct outcomes *outcomes = outcomes_new(k.store, loop, &timings);
     memset(result, '1', LARGE);
-    fill_disk(&k, true);
+    store_fake_full(k.store, true);
     outcomes_keep(outcomes, &k.run,
                   &(struct job_outcome){ .status = JOB_COMPLETED, .result = result });
     memset(result, '2', LARGE); /* it has its own */
     assert_status(&k, "running");
 
     for (int tries = 0; tries < 3; tries++) {
-        fill_disk(&k, tries < 2);
+        store_fake_full(k.store, tries < 2);
         assert_status(&k, "running");
         clock.steady += 60 * 1000;
         loop_timer(loop, 0, stop, loop);
@@ -422,182 +405,6 @@ static void an_outcome_waits_for_room_on_the_disk(void **state)
     store_close(k.store);
     job_run_done(&k.run);
     assert_int_equal(tree_remove(dir), 0);
-}
-
-/* ---- builds ---- */
-
-struct yard {
-    struct clock_fake clock;
-    struct env env;
-    struct settings settings;
-    struct engine engine;
-    struct blobs *blobs;
-    struct id deployment, tenant;
-    char status[24];
-};
-
-/* The last try of a build, whose row fills its page: its failure needs another page. */
-static int make_deployment(struct db *db, void *arg, struct err *e)
-{
-    static const struct stmt LAST = { "test.last_try",
-                                      "UPDATE deployment SET build_tries = 2 WHERE id = $1" };
-    struct yard *y = arg;
-    struct key key;
-    struct key_owner owner;
-    msec_t at;
-    char words[3801];
-
-    memset(words, 'x', sizeof words - 1);
-    words[sizeof words - 1] = '\0';
-    assert_int_equal(key_create(db, "acme", "test", &key, e), 0);
-    assert_int_equal(key_check(db, key.text, &owner, e), 0);
-    y->tenant = owner.tenant;
-    y->deployment = id_new(db_env(db));
-    const struct deployment_spec spec = { .tenant = owner.tenant.text,
-                                          .id = y->deployment,
-                                          .description = words,
-                                          .entry_point = "index.ts",
-                                          .source_key = "deployments/none/source.tar.gz",
-                                          .source_digest = "d" };
-    assert_int_equal(deployment_create(db, &spec, &at, e), 0);
-    return db_run(db, e, &LAST, P_TEXT(y->deployment.text)) == 1 ? 0 : -1;
-}
-
-static void note_deployment(void *arg, const struct deployment *d)
-{
-    struct yard *y = arg;
-
-    (void)snprintf(y->status, sizeof y->status, "%s", d->status);
-}
-
-static int look_at_deployment(struct db *db, void *arg, struct err *e)
-{
-    struct yard *y = arg;
-
-    return deployment_get(db, y->tenant.text, y->deployment.text, note_deployment, y, e);
-}
-
-static void assert_build_is(struct yard *y, const char *status)
-{
-    scoped(err_clear) struct err e = { 0 };
-
-    assert_int_equal(store_read(y->engine.store, look_at_deployment, y, &e), 0);
-    assert_string_equal(y->status, status);
-}
-
-static int refuse_updates(struct db *db, void *arg, struct err *e)
-{
-    static const struct stmt REFUSE = { "test.refuse",
-                                        "CREATE TEMP TRIGGER refuse BEFORE UPDATE ON deployment"
-                                        " BEGIN SELECT raise(ABORT, 'refused'); END" };
-    static const struct stmt ALLOW = { "test.allow", "DROP TRIGGER refuse" };
-
-    return db_run(db, e, *(bool *)arg ? &REFUSE : &ALLOW) < 0 ? -1 : 0;
-}
-
-static void pass(struct yard *y, msec_t time)
-{
-    y->clock.steady += time;
-    for (int i = 0; i < 3; i++) { /* what one round asks for, the next does */
-        loop_timer(y->engine.loop, 0, stop, y->engine.loop);
-        loop_run(y->engine.loop);
-    }
-}
-
-/* A deployment that waits, and a builder that nobody has woken. */
-static void yard_open(struct yard *y, char *dir, struct kept *disk)
-{
-    scoped(err_clear) struct err e = { 0 };
-
-    clock_fake_init(&y->clock, 1700000000000);
-    y->env = (struct env){ &y->clock.clock, &rng_real, &disk_real };
-    assert_non_null(mkdtemp(dir));
-    y->settings.data = dir;
-    assert_int_equal(store_open(&y->env, dir, &disk->store, &e), 0);
-    assert_int_equal(blobs_open(&y->env, dir, &y->blobs, &e), 0);
-    y->engine = (struct engine){
-        .with = { .settings = &y->settings, .store = disk->store, .blobs = y->blobs },
-        .settings = &y->settings,
-        .store = disk->store,
-        .loop = loop_new(&y->clock.clock),
-        .epoch = 1,
-        .walls = { .level = "strong" },
-        .lock = PTHREAD_MUTEX_INITIALIZER
-    };
-    assert_int_equal(store_write(disk->store, make_deployment, y, &e), 0);
-    y->engine.builder = builder_new(&y->engine);
-}
-
-static void yard_close(struct yard *y, const char *dir, struct kept *disk)
-{
-    builder_free(y->engine.builder);
-    loop_free(y->engine.loop);
-    blobs_close(y->blobs);
-    store_close(disk->store);
-    assert_int_equal(tree_remove(dir), 0);
-}
-
-static void a_build_goes_on_when_the_store_does(void **state)
-{
-    char dir[] = "/tmp/impresario-engine-XXXXXX";
-    scoped(err_clear) struct err e = { 0 };
-    struct yard y = { .settings = { .build_workers = 1,
-                                    .build_seconds = 60,
-                                    .build_memory_mib = 64,
-                                    .unpacked_mib = 8,
-                                    .entries = 8 } };
-    struct kept disk = { 0 };
-    bool refused = true;
-
-    (void)state;
-    yard_open(&y, dir, &disk);
-    assert_int_equal(store_write(disk.store, refuse_updates, &refused, &e), 0);
-    builder_wake(y.engine.builder);
-    refused = false;
-    assert_int_equal(store_write(disk.store, refuse_updates, &refused, &e), 0);
-    fill_disk(&disk, true);
-    for (int tries = 0; tries < 3; tries++) { /* it claims again by itself; there is no source */
-        pass(&y, 60 * 1000);
-        assert_build_is(&y, "building");
-        assert_int_equal(y.engine.state.building, 1);
-    }
-    fill_disk(&disk, false);
-    pass(&y, 60 * 1000);
-    assert_build_is(&y, "failed");
-    assert_int_equal(y.engine.state.building, 0);
-    yard_close(&y, dir, &disk);
-}
-
-static void without_workers_a_build_waits(void **state)
-{
-    char dir[] = "/tmp/impresario-engine-XXXXXX";
-    struct yard y = { .settings = { .build_workers = 0 } };
-    struct kept disk = { 0 };
-
-    (void)state;
-    yard_open(&y, dir, &disk);
-    builder_wake(y.engine.builder);
-    pass(&y, 60 * 1000);
-    assert_build_is(&y, "building");
-    assert_int_equal(y.engine.state.building, 0);
-    yard_close(&y, dir, &disk);
-}
-
-static void before_the_walls_are_known_a_build_waits(void **state)
-{
-    char dir[] = "/tmp/impresario-engine-XXXXXX";
-    struct yard y = { .settings = { .build_workers = 1 } };
-    struct kept disk = { 0 };
-
-    (void)state;
-    yard_open(&y, dir, &disk);
-    y.engine.walls.level = NULL;
-    builder_wake(y.engine.builder);
-    assert_int_equal(y.engine.state.building, 0);
-    y.engine.walls.level = "strong";
-    builder_wake(y.engine.builder);
-    assert_int_equal(y.engine.state.building, 1);
-    yard_close(&y, dir, &disk);
 }
 
 /* ---- what discovery found ---- */
@@ -669,9 +476,6 @@ int main(void)
         cmocka_unit_test(a_feed_gives_all_and_ends),
         cmocka_unit_test(without_descriptors_no_box_is_started),
         cmocka_unit_test(an_outcome_waits_for_room_on_the_disk),
-        cmocka_unit_test(a_build_goes_on_when_the_store_does),
-        cmocka_unit_test(without_workers_a_build_waits),
-        cmocka_unit_test(before_the_walls_are_known_a_build_waits),
         cmocka_unit_test(what_discovery_found_is_put_together_anew),
         cmocka_unit_test(what_discovery_found_wrong_is_named),
     };
