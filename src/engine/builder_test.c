@@ -262,7 +262,7 @@ static void before_the_walls_are_known_a_build_waits(void **state)
 
 /* ---- the same content ---- */
 
-#define PREPARED                                                               \
+#define PREPARED                                                              \
     "{\"t\":\"prepared\",\"content_key\":\"" KEY "\",\"entry\":\"index.js\"," \
     "\"kind\":\"plain\"}"
 
@@ -333,6 +333,7 @@ int main(void)
         TEST(whose_content_is_not_known_is_built),
     };
 
-    (void)signal(SIGPIPE, SIG_IGN); /* as the server does: what is fed to these boxes is read by nobody */
+    (void)signal(SIGPIPE,
+                 SIG_IGN); /* as the server does: what is fed to these boxes is read by nobody */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,11 +19,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -386,6 +388,19 @@ static int give_socket(struct plan *browser)
     return 0;
 }
 
+int process_watch(pid_t child)
+{
+    int fd = pidfd_open(child, 0);
+
+    if (fd < 0) {
+        int err_no = errno;
+        (void)kill(child, SIGKILL);
+        (void)waitpid(child, NULL, 0);
+        errno = err_no;
+    }
+    return fd;
+}
+
 int launch(const struct launcher *l, int64_t id, struct plan *p, uid_t uid,
            const struct cgroup *group, struct launch *out, struct launch *browser)
 {
@@ -406,11 +421,14 @@ int launch(const struct launcher *l, int64_t id, struct plan *p, uid_t uid,
         return -1;
     if (pid == 0)
         be_born(&birth);
+    int pidfd = process_watch(pid);
+    if (pidfd < 0)
+        return -1;
     close_plan_fds(p);
-    *out = (struct launch){ pid, take_fd(&own.control), take_fd(&own.words) };
+    *out = (struct launch){ pid, pidfd, take_fd(&own.control), take_fd(&own.words) };
     if (p->browser) {
         close_plan_fds(p->browser);
-        *browser = (struct launch){ 0, take_fd(&beside.control), take_fd(&beside.words) };
+        *browser = (struct launch){ 0, -1, take_fd(&beside.control), take_fd(&beside.words) };
     }
     return 0;
 }

@@ -29,6 +29,7 @@ void launcher_done(struct launcher *l);
 
 struct launch {
     pid_t pid;   /* bubblewrap, which ends when the box has ended */
+    int pidfd;   /* of that; -1 where the pid is 0 */
     int control; /* speaks box.h; credentials arrive with each message */
     int stderr_; /* bubblewrap's own complaints */
 };
@@ -39,5 +40,9 @@ struct launch {
  * 0, or -1 with errno. */
 must_use int launch(const struct launcher *l, int64_t id, struct plan *p, uid_t uid,
                     const struct cgroup *group, struct launch *out, struct launch *browser);
+
+/* A descriptor of a child of ours that nobody has reaped. Where there is none to be had the child is
+ * killed and reaped, since nobody would hear of its end: -1 with errno. */
+must_use int process_watch(pid_t child);
 
 #endif

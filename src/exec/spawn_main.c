@@ -39,6 +39,7 @@
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -116,8 +117,12 @@ static void send_waiting(struct spawn *s)
 {
     while (s->first) {
         struct message *m = s->first;
-        if (wire_send(s->server, m->text, strlen(m->text), NULL, 0, false) < 0 && errno == EAGAIN)
-            break; /* any other failure: the server is gone, and the loop will hear of it */
+        if (wire_send(s->server, m->text, strlen(m->text), NULL, 0, false) < 0) {
+            if (errno == EAGAIN)
+                break;
+            /* What is lost nobody would hear of, and wait for. That we end is heard on both sides. */
+            (void)shutdown(s->server, SHUT_RDWR);
+        }
         s->first = m->next;
         mem_free(m->text);
         mem_free(m);
@@ -378,12 +383,10 @@ static void on_bwrap_ended(void *arg, uint32_t events);
 /* A browser's: the first one's process made it a child of ours. */
 static void know_bwrap(struct half *h, pid_t pid)
 {
-    int fd = pidfd_open(pid, 0);
+    int fd = watchdog_parent(pid) == getpid() ? process_watch(pid) : -1;
 
-    if (fd < 0 || watchdog_parent(pid) != getpid()) {
-        fd_close(fd);
+    if (fd < 0)
         return;
-    }
     h->bwrap = (struct process){ pid, fd, NULL };
     h->bwrap.watch = loop_watch(h->box->spawn->loop, fd, EPOLLIN, on_bwrap_ended, h);
     if (h->box->killed || h->killed)
@@ -521,7 +524,7 @@ static void half_init(struct half *h, struct box *b, const struct launch *made)
     struct loop *loop = b->spawn->loop;
 
     *h = (struct half){ .box = b,
-                        .bwrap = { made->pid, made->pid ? pidfd_open(made->pid, 0) : -1, NULL },
+                        .bwrap = { made->pid, made->pidfd, NULL },
                         .first = { .fd = -1 },
                         .control = made->control,
                         .words_fd = made->stderr_ };

@@ -84,8 +84,11 @@ int wire_recv(int fd, struct wire_message *m, bool wait)
     do
         n = recvmsg(fd, &from, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
     while (n < 0 && (errno == EINTR || errno == ECONNRESET));
-    if (n < 0)
+    if (n < 0) {
+        if (errno == ENOMEM || errno == ENOBUFS)
+            errno = EAGAIN; /* it is still there when the kernel has memory again */
         return -1;
+    }
     read_control(&from, m);
     if (n == 0 && m->n_fds == 0)
         return 0;

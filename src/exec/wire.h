@@ -28,7 +28,8 @@ struct wire_message {
     int sender; /* its process id, where the socket has SO_PASSCRED; else 0 */
 };
 
-/* 1: a message; 0: the other end is closed; -1 with errno, EAGAIN when it would wait. */
+/* 1: a message; 0: the other end is closed; -1 with errno, EAGAIN when it would wait
+ * or the kernel has no memory for it now. */
 must_use int wire_recv(int fd, struct wire_message *m, bool wait);
 
 #endif

@@ -5,9 +5,7 @@
  * the server lives; and what was answered with success is there after a restart on a sound disk.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
+import { withFault } from "./faults.mjs";
 import { firstJournal, loadUntil, timedStart } from "./kill.mjs";
 
 const SYNCS = ["fsync", "fdatasync"];
@@ -31,51 +29,14 @@ const ANSWERS = 40;
 const CASES_OF_TENANT = 8;
 /** Longer than any of it takes; what waits longer hangs. */
 const PATIENCE_MS = 30_000;
-const DETACH_MS = 5_000;
-
-/** Runs `work` while `fault` is injected into process `pid`. Tells how often it was. */
-async function withFault({ call, error, when }, pid, work) {
-    const inject = `inject=${call}:error=${error}:when=${when}`;
-    const tracer = spawn("strace", ["-f", "-p", String(pid), "-e", `trace=${call}`, "-e", inject], {
-        stdio: ["ignore", "ignore", "pipe"],
-    });
-    let injected = 0;
-    const attached = new Promise((resolve, reject) => {
-        createInterface({ input: tracer.stderr }).on("line", (line) => {
-            if (line.includes("(INJECTED)")) injected++;
-            if (/attached/.test(line)) resolve();
-        });
-        tracer.once("error", reject);
-        tracer.once("exit", (code) => reject(new Error(`strace ended with ${code}`)));
-    });
-    await attached;
-    let hangs = false;
-    const timer = setTimeout(() => {
-        hangs = true;
-        process.kill(pid, "SIGKILL");
-    }, PATIENCE_MS);
-    try {
-        await work();
-        assert.ok(!hangs, `a request was not answered within ${PATIENCE_MS} ms`);
-    } finally {
-        clearTimeout(timer);
-        const ended = tracer.exitCode === null && once(tracer, "exit");
-        tracer.kill("SIGINT");
-        // It may go on waiting for a thread of a server that was killed.
-        const stuck = setTimeout(() => tracer.kill("SIGKILL"), DETACH_MS);
-        await ended;
-        clearTimeout(stuck);
-    }
-    return injected;
-}
 
 /** Loads the server while `fault` is in it. Tells how often it was, and leaves the server dead. */
 async function loadWithFault(journal, fault, server) {
-    const times = await withFault(fault, server.pid, () =>
+    const load = () =>
         loadUntil(journal, ANSWERS, 0, () => {
             journal.stop();
-        }),
-    );
+        });
+    const times = await withFault(fault, server.pid, load, { patience: PATIENCE_MS });
     if (SYNCS.includes(fault.call) && times > 0) {
         const ready = await fetch(`${server.url}/readyz`);
         assert.equal(ready.status, 503, "a failed sync is told");

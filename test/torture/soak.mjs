@@ -13,6 +13,7 @@ import { Server, unique } from "../support/server.mjs";
 import { Tenant } from "../support/tenant.mjs";
 import { keep } from "./figures.mjs";
 import { percentile } from "./kill.mjs";
+import { descendants, nameOf, parentOf, read } from "./processes.mjs";
 
 const JOBS_AN_HOUR = 5_100;
 const EVERY_MS = { jobs: 3_600_000 / JOBS_AN_HOUR, builds: 20_000, credentials: 1_000, reads: 200 };
@@ -28,27 +29,6 @@ const IDLE_MS = 60_000;
 const HANDLER = `for (let i = 0; i < 5; i++) console.log("step " + i);
 await page.setContent("<title>" + input.n + "</title>");
 return { title: await page.title() };`;
-
-function read(path, otherwise = "") {
-    try {
-        return readFileSync(path, "utf8");
-    } catch {
-        return otherwise;
-    }
-}
-
-const parentOf = (pid) => Number(/^PPid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
-
-/** All that `pid` has started, and what those have; itself first. */
-function descendants(pid) {
-    const all = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number);
-    const parents = new Map(all.map((each) => [each, parentOf(each)]));
-    const found = [pid];
-    for (const each of found) for (const [child, parent] of parents) if (parent === each) found.push(child);
-    return found;
-}
-
-const nameOf = (pid) => read(`/proc/${pid}/cmdline`).split("\0")[0].split("/").at(-1);
 
 const pidOf = (name) => Number(name.split("#")[1]);
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+/** System calls of a running process, made to fail by strace. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+
+/** Longer than strace takes to let go of a process that goes on. */
+const DETACH_MS = 5_000;
+
+/**
+ * Runs `work` while `call` of process `pid` fails with `error`, at the calls that `when` names (strace's form:
+ * "3", "3+", "1..20"). Tells how often it was.
+ *
+ * @param {{call: string, error: string, when: string}} fault
+ * @param {{all?: boolean, patience: number}} how `all`: in all threads, and in all that it starts; else in its
+ *   first thread alone. What takes longer than `patience` ms hangs, and the process is killed.
+ */
+export async function withFault({ call, error, when }, pid, work, { all = true, patience }) {
+    const inject = `inject=${call}:error=${error}:when=${when}`;
+    const tracer = spawn("strace", [...(all ? ["-f"] : []), "-p", String(pid), "-e", `trace=${call}`, "-e", inject], {
+        stdio: ["ignore", "ignore", "pipe"],
+    });
+    let injected = 0;
+    const attached = new Promise((resolve, reject) => {
+        createInterface({ input: tracer.stderr }).on("line", (line) => {
+            if (line.includes("(INJECTED)")) injected++;
+            if (/attached/.test(line)) resolve();
+        });
+        tracer.once("error", reject);
+        tracer.once("exit", (code) => reject(new Error(`strace ended with ${code}`)));
+    });
+    await attached;
+    let hangs = false;
+    const timer = setTimeout(() => {
+        hangs = true;
+        process.kill(pid, "SIGKILL");
+    }, patience);
+    try {
+        await work();
+        assert.ok(!hangs, `it was not over within ${patience} ms`);
+    } finally {
+        clearTimeout(timer);
+        const ended = tracer.exitCode === null && once(tracer, "exit");
+        tracer.kill("SIGINT");
+        // It may go on waiting for a thread of a process that was killed.
+        const stuck = setTimeout(() => tracer.kill("SIGKILL"), DETACH_MS);
+        await ended;
+        clearTimeout(stuck);
+    }
+    return injected;
+}
