@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/bounds.h"
+#include "base/reserve.h"
 #include "net/http_private.h"
 #include "net/http_testing.h"
 
@@ -365,6 +367,23 @@ static void bodies_in_memory_have_a_bound_together(void **state)
     world_wait_gone(&w, 2);
     assert_true(peer_send(other, head) && peer_send_n(other, body, 600));
     expect_answer(other, " 200 ", "xxx");
+    world_stop(&w);
+}
+
+static void while_memory_is_short_bodies_are_refused(void **state)
+{
+    static const char post[] = "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nxxx";
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    scoped(fd_close) int peer = peer_connect(&w);
+    void *most = reserve_take(MEM_RESERVE / 2);
+    assert_true(peer_send(peer, post));
+    expect_answer(peer, " 503 ", "too many large requests at once");
+    reserve_give(most);
+    assert_true(peer_send(peer, post));
+    expect_answer(peer, " 200 ", "xxx");
     world_stop(&w);
 }
 
@@ -738,6 +757,7 @@ int main(void)
         cmocka_unit_test(a_body_that_announces_too_much_is_refused_before_it_comes),
         cmocka_unit_test(bodies_in_memory_have_a_bound_together),
         cmocka_unit_test(answers_that_nobody_reads_have_a_bound_together),
+        cmocka_unit_test(while_memory_is_short_bodies_are_refused),
         cmocka_unit_test(a_connection_survives_a_body_a_little_too_large),
         cmocka_unit_test(a_connection_survives_an_early_refusal),
         cmocka_unit_test(an_answer_reaches_who_still_sends),
