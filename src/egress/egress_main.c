@@ -252,9 +252,12 @@ static void on_cages(void *arg, uint32_t events)
         for (size_t i = 0; i < o->in.n_fds; i++)
             fd_close(o->in.fds[i]);
     }
-    /* Without a spawner there are no new cages; the server has a word about what follows. */
-    if (got == 0 || errno != EAGAIN)
+    /* Without a spawner there are no new cages; the server has a word about what follows. Who cannot
+     * hear of them any more ends, and is started again. */
+    if (got == 0)
         watch_free(take(o->cages_watch));
+    else if (errno != EAGAIN)
+        loop_stop(o->loop);
 }
 
 /* ---- the process ---- */

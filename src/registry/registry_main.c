@@ -210,9 +210,12 @@ static void on_cages(void *arg, uint32_t events)
         for (size_t i = 0; i < k->in.n_fds; i++)
             fd_close(k->in.fds[i]);
     }
-    /* Without a spawner there are no new cages; the server has a word about what follows. */
-    if (got == 0 || errno != EAGAIN)
+    /* Without a spawner there are no new cages; the server has a word about what follows. Who cannot
+     * hear of them any more ends, and is started again. */
+    if (got == 0)
         watch_free(take(k->cages_watch));
+    else if (errno != EAGAIN)
+        loop_stop(k->loop);
 }
 
 /* ---- the process ---- */
