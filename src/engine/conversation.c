@@ -4,6 +4,7 @@
 enum {
     KEPT_BYTES = 400 * 1024, /* of answers in a conversation, before old ones are shortened */
     KEPT_TURNS = 8,          /* the last of them stay whole */
+    KEPT_PICTURES = 4,       /* the last, of LIMIT_IMAGE each: they are dear, and soon old */
     OLD_BYTES = 600,
 };
 
@@ -134,18 +135,27 @@ static size_t texts_size(const json_t *turns)
     return all;
 }
 
+static void drop_pictures(json_t *turns)
+{
+    int kept = 0;
+
+    for (size_t i = json_array_size(turns); i-- > 0;) {
+        json_t *parts = json_object_get(json_array_get(turns, i), "parts");
+        for (size_t k = json_array_size(parts); k-- > 0;) {
+            json_t *part = json_array_get(parts, k);
+            if (json_object_get(part, "image") && ++kept > KEPT_PICTURES)
+                (void)json_object_del(part, "image");
+        }
+    }
+}
+
 /* In steps, not a little each time: what is cached by the provider stays useful in between. */
 void conversation_trim(json_t *turns)
 {
     size_t n = json_array_size(turns), i, k;
     json_t *turn, *part;
 
-    json_array_foreach(turns, i, turn) {
-        json_array_foreach(json_object_get(turn, "parts"), k, part) {
-            if (i + KEPT_TURNS < n) /* pictures are dear, and soon old */
-                (void)json_object_del(part, "image");
-        }
-    }
+    drop_pictures(turns);
     if (texts_size(turns) < KEPT_BYTES)
         return;
     json_array_foreach(turns, i, turn) {
