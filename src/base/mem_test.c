@@ -77,13 +77,17 @@ static void what_was_given_back_can_be_taken_as_one(void **state)
 static void it_says_that_it_runs_low_until_it_does_not(void **state)
 {
     (void)state;
+    void *little = reserve_take(MEM_RESERVE / 1024);
+    assert_false(reserve_is_touched());
     void *some = reserve_take(MEM_RESERVE / 8);
+    assert_true(reserve_is_touched());
     assert_false(reserve_is_low());
     void *more = reserve_take(MEM_RESERVE / 4);
     assert_true(reserve_is_low());
     reserve_give(more);
     assert_false(reserve_is_low());
     reserve_give(some);
+    reserve_give(little);
     assert_null(reserve_take(SIZE_MAX));
     assert_null(reserve_take(MEM_RESERVE));
 }

@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdalign.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct block {
@@ -20,10 +21,10 @@ struct block {
     bool used;
 };
 
-enum { LOW = MEM_RESERVE / 4, STEP = sizeof(struct block) };
+enum { LITTLE = MEM_RESERVE / 256, LOW = MEM_RESERVE / 4, STEP = sizeof(struct block) };
 
 static alignas(64) char arena[MEM_RESERVE];
-static size_t n_used; /* bytes; guarded, as all of it, by: */
+static atomic_size_t n_used; /* bytes; changed, as all of it, under: */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static struct block *block_at(size_t at)
@@ -97,10 +98,12 @@ size_t reserve_size(const void *p)
 
 size_t reserve_used(void)
 {
-    pthread_mutex_lock(&lock);
-    size_t n = n_used;
-    pthread_mutex_unlock(&lock);
-    return n;
+    return atomic_load_explicit(&n_used, memory_order_relaxed);
+}
+
+bool reserve_is_touched(void)
+{
+    return reserve_used() > LITTLE;
 }
 
 bool reserve_is_low(void)

@@ -178,7 +178,6 @@ PROMISE(tenants_take_turns_with_builds)
     }
 }
 
-
 /* ---- requests that come again ---- */
 
 PROMISE(a_repeated_request_hears_its_first_answer)

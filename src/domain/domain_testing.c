@@ -128,7 +128,7 @@ void deploy_ready(struct world *w, struct db *db, const char *workflows)
 }
 
 int submit(const struct id *tenant, struct db *db, const char *nonce, const char *digest,
-                  struct id *id, bool *existing, struct err *e)
+           struct id *id, bool *existing, struct err *e)
 {
     scoped(json_decref) json_t *empty = json_object();
     const struct job_spec spec = { .tenant = tenant->text,

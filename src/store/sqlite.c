@@ -187,7 +187,7 @@ int db_begin(struct db *db, struct err *e)
 {
     static const struct stmt READ = { "BEGIN", "BEGIN" }, WRITE = { "BEGIN", "BEGIN IMMEDIATE" };
 
-    if (reserve_is_low()) /* of which our pages may be a part */
+    if (reserve_is_touched()) /* perhaps by pages of ours */
         (void)sqlite3_db_release_memory(db->handle);
     return db_run(db, e, db->read_only ? &READ : &WRITE) < 0 ? -1 : 0;
 }

@@ -396,7 +396,8 @@ static struct reader *reader_get(struct store *s, struct err *e)
 
 static void reader_put(struct store *s, struct reader *r)
 {
-    if (reserve_has(r)) { /* made without memory: what it has would stay in the reserve */
+    /* Made without memory, or grown without: what it has would stay in the reserve. */
+    if (reserve_has(r) || reserve_is_touched()) {
         reader_free(r);
         return;
     }

@@ -19,7 +19,7 @@ const MODULE = join(dirname(BINARY), "test/torture/no_memory.so");
 const MODES = { once: 1, "for ever": 2 };
 /** Blocks that caches may hold more of than before, whatever was done in between: less than one a case. */
 const CACHED_BLOCKS = 2_000;
-/** Of the reserve: what lives long and came while there was nothing else, most of it pages that SQLite keeps. */
+/** Of the reserve: what lives long and came while there was nothing else. From 128 KiB on SQLite gives back its pages. */
 const RESERVE_LEFT = 256 * 1024;
 const SETTLE_MS = 60_000;
 /** Who waits so long for an answer that takes a second is not let in. */
