@@ -87,14 +87,26 @@ export class Part {
     }
 }
 
-const { values, positionals } = parseArgs({
-    options: { quick: { type: "boolean" }, count: { type: "string" }, seed: { type: "string" }, match: { type: "string" } },
-    allowPositionals: true,
-});
-const unknown = positionals.filter((name) => !PARTS.some((part) => part.name === name));
-if (unknown.length > 0) {
-    console.error(`no part ${unknown.join(", ")}; there are ${PARTS.map(({ name }) => name).join(", ")}`);
+function usage(why) {
+    const parts = PARTS.map(({ name }) => name).join(", ");
+    console.error(`${why}\nusage: run.mjs [--quick] [--count N] [--seed N] [--match TEXT] [PART ...]\nparts: ${parts}`);
     process.exit(2);
+}
+
+function given() {
+    const text = { type: "string" };
+    try {
+        return parseArgs({ options: { quick: { type: "boolean" }, count: text, seed: text, match: text }, allowPositionals: true });
+    } catch (error) {
+        return usage(error.message);
+    }
+}
+
+const { values, positionals } = given();
+const unknown = positionals.filter((name) => !PARTS.some((part) => part.name === name));
+if (unknown.length > 0) usage(`there is no part ${unknown.join(", ")}`);
+for (const name of ["count", "seed"]) {
+    if (values[name] !== undefined && !(Number(values[name]) >= 0)) usage(`--${name} takes a number, not ${values[name]}`);
 }
 const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
 const count = { passed: 0, failed: 0 };
