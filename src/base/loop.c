@@ -18,11 +18,15 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+enum { ADD_AGAIN_MS = 20 };
+
 struct watch {
     struct loop *loop;
     int fd;
+    uint32_t events;
     watch_fn fn;
     void *arg;
+    struct timer *again; /* the kernel had no memory to watch it: it is asked again */
     bool dead;
     struct watch *next_dead;
 };
@@ -182,14 +186,25 @@ void loop_run(struct loop *l)
     }
 }
 
+static void add(void *arg)
+{
+    struct watch *w = arg;
+    struct epoll_event ev = { w->events, { .ptr = w } };
+
+    w->again = NULL;
+    if (epoll_ctl(w->loop->epoll, EPOLL_CTL_ADD, w->fd, &ev) == 0)
+        return;
+    if (errno != ENOMEM && errno != ENOSPC)
+        abort(); /* a bad descriptor, or one watched twice: bugs of ours */
+    w->again = loop_timer(w->loop, ADD_AGAIN_MS, add, w);
+}
+
 struct watch *loop_watch(struct loop *l, int fd, uint32_t events, watch_fn fn, void *arg)
 {
     struct watch *w = mem_new(sizeof *w);
 
-    *w = (struct watch){ l, fd, fn, arg, false, NULL };
-    struct epoll_event ev = { events, { .ptr = w } };
-    if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev) < 0)
-        abort(); /* a bad descriptor, or one watched twice: bugs of ours */
+    *w = (struct watch){ .loop = l, .fd = fd, .events = events, .fn = fn, .arg = arg };
+    add(w);
     return w;
 }
 
@@ -197,7 +212,8 @@ void watch_change(struct watch *w, uint32_t events)
 {
     struct epoll_event ev = { events, { .ptr = w } };
 
-    if (epoll_ctl(w->loop->epoll, EPOLL_CTL_MOD, w->fd, &ev) < 0)
+    w->events = events;
+    if (!w->again && epoll_ctl(w->loop->epoll, EPOLL_CTL_MOD, w->fd, &ev) < 0)
         abort();
 }
 
@@ -205,6 +221,7 @@ void watch_free(struct watch *w)
 {
     if (!w)
         return;
+    timer_free(w->again);
     (void)epoll_ctl(w->loop->epoll, EPOLL_CTL_DEL, w->fd, NULL);
     w->dead = true;
     w->next_dead = w->loop->dead;

@@ -11,12 +11,18 @@ import { firstJournal, loadUntil, timedStart } from "./kill.mjs";
 const SYNCS = ["fsync", "fdatasync"];
 const FAULTS = [
     ...SYNCS.flatMap((call) => [[call, "EIO"], [call, "ENOSPC"]]),
-    // Not write: threads wake one another with it, and there it cannot fail.
+    // Not write, with which threads wake one another; not fcntl, which gives up locks; not epoll_ctl, which
+    // takes watches away: there they cannot fail.
     ...["pwrite64", "ftruncate"].flatMap((call) => [[call, "EIO"], [call, "ENOSPC"]]),
     ...["rename", "mkdir", "unlink"].flatMap((call) => [[call, "EIO"], [call, "ENOSPC"]]),
     ...["openat", "socketpair", "pipe2"].map((call) => [call, "EMFILE"]),
-    ["pread64", "EIO"],
+    ...["pread64", "splice", "statfs", "newfstatat"].map((call) => [call, "EIO"]),
     ["sendmsg", "EPIPE"],
+    ["sendto", "EPIPE"],
+    ["recvfrom", "ECONNRESET"],
+    ["recvmsg", "ENOBUFS"],
+    ["setsockopt", "ENOBUFS"],
+    ["fchown", "EPERM"],
 ];
 /** Every fault once and for ever, at the first, the third and the tenth call. */
 const CASES = [
