@@ -50,3 +50,20 @@ export async function withFault({ call, error, when }, pid, work, { all = true, 
     }
     return injected;
 }
+
+/** Why no fault can be put into process `pid` on this machine; undefined when they can. */
+export async function whyNoFaults(pid) {
+    try {
+        await withFault({ call: "sync", error: "EIO", when: "1" }, pid, async () => {}, { patience: DETACH_MS });
+        return undefined;
+    } catch (error) {
+        return `needs strace and ptrace: ${error.message}`;
+    }
+}
+
+/** The cases of this run, of those that match: a prime apart from each other, so that few of them are of many kinds. */
+export function chosen(all, part) {
+    const cases = all.filter((fault) => Object.values(fault).join(" ").includes(part.match));
+    const first = part.random.between(0, cases.length - 1);
+    return Array.from({ length: Math.min(part.count, cases.length) }, (_, i) => cases[(first + i * 37) % cases.length]);
+}
