@@ -9,6 +9,8 @@
  */
 #include "base/loop.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -205,6 +207,11 @@ struct watch *loop_watch(struct loop *l, int fd, uint32_t events, watch_fn fn, v
 
     *w = (struct watch){ .loop = l, .fd = fd, .events = events, .fn = fn, .arg = arg };
     add(w);
+    if (w->again)
+        log_event(
+            LOG_WARN, "loop.cannot_watch",
+            F_TEXT("why",
+                   "the kernel has no memory for it, or fs.epoll.max_user_watches is reached"));
     return w;
 }
 

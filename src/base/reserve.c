@@ -25,6 +25,7 @@ enum { LITTLE = MEM_RESERVE / 256, LOW = MEM_RESERVE / 4, STEP = sizeof(struct b
 
 static alignas(64) char arena[MEM_RESERVE];
 static atomic_size_t n_used; /* bytes; changed, as all of it, under: */
+static atomic_size_t n_takes;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static struct block *block_at(size_t at)
@@ -70,6 +71,7 @@ void *reserve_take(size_t size)
             *block_at(at + size) = (struct block){ b->size - size, false };
         *b = (struct block){ size, true };
         n_used += size;
+        n_takes++;
     }
     pthread_mutex_unlock(&lock);
     return b ? b + 1 : NULL;
@@ -99,6 +101,11 @@ size_t reserve_size(const void *p)
 size_t reserve_used(void)
 {
     return atomic_load_explicit(&n_used, memory_order_relaxed);
+}
+
+size_t reserve_takes(void)
+{
+    return atomic_load_explicit(&n_takes, memory_order_relaxed);
 }
 
 bool reserve_is_touched(void)

@@ -15,7 +15,8 @@ void reserve_give(void *p);
 bool reserve_has(const void *p);
 size_t reserve_size(const void *p); /* of one that it has: at least what was asked for */
 
-size_t reserve_used(void); /* bytes */
+size_t reserve_used(void);  /* bytes */
+size_t reserve_takes(void); /* how often something was taken from it */
 /* More than a little of it is in use: whoever has something there that is not needed gives it back. */
 bool reserve_is_touched(void);
 /* So much of it is in use that what is under way may need the rest. False again once it is given back. */

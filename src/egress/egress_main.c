@@ -12,6 +12,7 @@
 #include "egress/egress.h"
 
 #include "base/json.h"
+#include "base/log.h"
 #include "egress/dns.h"
 #include "egress/egress_private.h"
 #include "egress/relay.h"
@@ -247,7 +248,10 @@ static void on_cages(void *arg, uint32_t events)
     (void)events;
     while ((got = wire_recv(OUTPOST_CAGES_FD, &o->in, false)) > 0) {
         scoped(json_decref) json_t *said = json_loadb(o->in.data, o->in.n, 0, NULL);
-        if (o->in.n_fds == CAGE_FDS || o->in.n_fds == CAGE_TCP6)
+        if (o->in.lost_fds)
+            log_event(LOG_ERROR, "egress.box_lost",
+                      F_TEXT("why", "no descriptors are left: the box has no network"));
+        else if (o->in.n_fds == CAGE_FDS || o->in.n_fds == CAGE_TCP6)
             add_cage(o, said, &o->in);
         for (size_t i = 0; i < o->in.n_fds; i++)
             fd_close(o->in.fds[i]);

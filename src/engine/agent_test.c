@@ -83,6 +83,31 @@ static void old_answers_become_short_and_the_last_stay_whole(void **state)
     }
 }
 
+static void pictures_that_were_not_seen_yet_stay(void **state)
+{
+    enum { SHOWN = 16 };
+    scoped(json_decref) json_t *turns = json_array();
+    scoped(json_decref) json_t *call = json_pack("{s:s}", "id", "c");
+
+    (void)state;
+    for (int turn = 0; turn < 2; turn++) {
+        json_t *parts = json_array();
+        for (int i = 0; i < SHOWN; i++) {
+            json_t *part = conversation_result(call, true, "look");
+            json_object_set_new(part, "image", json_string("aGk="));
+            json_array_append_new(parts, part);
+        }
+        conversation_add(turns, "user", parts);
+    }
+    conversation_trim(turns);
+    for (size_t i = 0; i < SHOWN; i++) {
+        assert_null(json_object_get(
+            json_array_get(json_object_get(json_array_get(turns, 0), "parts"), i), "image"));
+        assert_non_null(json_object_get(
+            json_array_get(json_object_get(json_array_get(turns, 1), "parts"), i), "image"));
+    }
+}
+
 static void a_text_is_cut_at_a_character(void **state)
 {
     scoped(mem_free) char *whole = text_start("caf\xc3\xa9", 5);
@@ -308,6 +333,7 @@ int main(void)
     const struct CMUnitTest promises[] = {
         cmocka_unit_test(calls_are_answered_one_to_one_whatever_the_model_says),
         cmocka_unit_test(old_answers_become_short_and_the_last_stay_whole),
+        cmocka_unit_test(pictures_that_were_not_seen_yet_stay),
         cmocka_unit_test(a_text_is_cut_at_a_character),
         cmocka_unit_test(a_recording_is_shown_without_secrets),
         cmocka_unit_test(what_looks_like_a_secret_is_masked),

@@ -134,9 +134,13 @@ static void pass(struct yard *y, msec_t time)
         loop_timer(y->engine.loop, 0, stop, y->engine.loop);
         loop_run(y->engine.loop);
     }
-    builder_wake(y->engine.builder); /* as the engine does when a row has changed */
-    loop_timer(y->engine.loop, 0, stop, y->engine.loop);
-    loop_run(y->engine.loop);
+}
+
+/* As the engine does when a row has changed. */
+static void wake(struct yard *y)
+{
+    builder_wake(y->engine.builder);
+    pass(y, 0);
 }
 
 static void keep_source(struct yard *y)
@@ -225,15 +229,19 @@ static void a_build_is_tried_again_after_a_second_and_after_four(void **state)
 {
     struct yard *y = *state;
 
-    pass(y, 0);
+    wake(y);
     assert_tries(y, 1);
     pass(y, 999);
+    wake(y);
     assert_tries(y, 1);
     pass(y, 1);
+    wake(y);
     assert_tries(y, 2);
     pass(y, 3999);
+    wake(y);
     assert_tries(y, 2);
     pass(y, 1);
+    wake(y);
     assert_build_is(y, "failed");
     assert_int_equal(y->tries, 3);
 }
@@ -243,7 +251,7 @@ static void without_workers_a_build_waits(void **state)
     struct yard *y = *state;
 
     y->settings.build_workers = 0;
-    pass(y, 60 * 1000);
+    wake(y);
     assert_tries(y, 0);
     assert_int_equal(y->engine.state.building, 0);
 }
@@ -269,7 +277,7 @@ static void before_the_walls_are_known_a_build_waits(void **state)
 static void build_one(struct yard *y)
 {
     keep_source(y);
-    pass(y, 0);
+    wake(y);
     box_fake_says(box_fake_at_work(), "{\"t\":\"key\",\"content_key\":\"" KEY "\"}");
     pass(y, 0);
     box_fake_says(box_fake_at_work(), PREPARED);
@@ -280,7 +288,7 @@ static void build_one(struct yard *y)
     pass(y, 0);
     assert_build_is(y, "ready");
     write_with(y, add_deployment, y);
-    pass(y, 0);
+    wake(y);
     assert_tries(y, 1);
 }
 

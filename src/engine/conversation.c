@@ -3,7 +3,7 @@
 
 enum {
     KEPT_BYTES = 400 * 1024, /* of answers in a conversation, before old ones are shortened */
-    KEPT_TURNS = 8,          /* the last of them stay whole */
+    KEPT_TURNS = 8,          /* the texts of the last stay whole */
     KEPT_PICTURES = 4,       /* the last, of LIMIT_IMAGE each: they are dear, and soon old */
     OLD_BYTES = 600,
 };
@@ -135,15 +135,17 @@ static size_t texts_size(const json_t *turns)
     return all;
 }
 
+/* Those of the last turn have not been seen yet. */
 static void drop_pictures(json_t *turns)
 {
+    size_t last = json_array_size(turns) - 1;
     int kept = 0;
 
-    for (size_t i = json_array_size(turns); i-- > 0;) {
+    for (size_t i = last + 1; i-- > 0;) {
         json_t *parts = json_object_get(json_array_get(turns, i), "parts");
         for (size_t k = json_array_size(parts); k-- > 0;) {
             json_t *part = json_array_get(parts, k);
-            if (json_object_get(part, "image") && ++kept > KEPT_PICTURES)
+            if (json_object_get(part, "image") && ++kept > KEPT_PICTURES && i < last)
                 (void)json_object_del(part, "image");
         }
     }

@@ -331,7 +331,7 @@ static void know_first(struct half *h, pid_t pid)
     int fd = pidfd_open(pid, 0);
     pid_t parent = watchdog_parent(pid);
 
-    if (fd >= 0 && (parent == h->bwrap.pid || parent == getpid()))
+    if (fd >= 0 && parent > 0 && (parent == h->bwrap.pid || parent == getpid()))
         h->first = (struct process){ pid, fd, NULL };
     else
         fd_close(fd);
@@ -380,13 +380,25 @@ static void on_first_ended(void *arg, uint32_t events)
 
 static void on_bwrap_ended(void *arg, uint32_t events);
 
+/* Needs no descriptor, of which there may be none. */
+static bool is_child(pid_t pid)
+{
+    siginfo_t info;
+
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 /* A browser's: the first one's process made it a child of ours. */
 static void know_bwrap(struct half *h, pid_t pid)
 {
-    int fd = watchdog_parent(pid) == getpid() ? process_watch(pid) : -1;
-
-    if (fd < 0)
+    if (!is_child(pid))
         return;
+    int fd = process_watch(pid);
+    if (fd < 0) {
+        h->failed = BOX_STEP_BWRAP;
+        h->failed_errno = errno;
+        return;
+    }
     h->bwrap = (struct process){ pid, fd, NULL };
     h->bwrap.watch = loop_watch(h->box->spawn->loop, fd, EPOLLIN, on_bwrap_ended, h);
     if (h->box->killed || h->killed)
@@ -593,8 +605,11 @@ static void read_start(struct spawn *s, int64_t id, const json_t *ask, struct wi
 /* Boxes that are born from now on use it. */
 static void read_gate(struct spawn *s, const json_t *ask, struct wire_message *m)
 {
-    if (m->n_fds != 1)
+    if (m->n_fds !=
+        1) { /* without it no box would have a network; whoever is started anew is told of it */
+        (void)shutdown(s->server, SHUT_RDWR);
         return;
+    }
     struct cage_gate *gate =
         &s->launcher.gates[json_bool(ask, "registry", false) ? CAGE_REGISTRY : CAGE_WORLD];
     fd_close(gate->fd);

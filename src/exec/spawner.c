@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,15 +75,22 @@ static int ask(struct spawner *s, json_t *message, const int *fds, size_t n_fds)
     return wire_send(s->fd, text, strlen(text), fds, n_fds, true);
 }
 
+/* What it does not hear it would never do. It ends then, and its boxes with it: the next one is told. */
+static void must_hear(struct spawner *s, json_t *message, const int *fds, size_t n_fds)
+{
+    if (ask(s, message, fds, n_fds) < 0)
+        (void)shutdown(s->fd, SHUT_RDWR);
+}
+
 static void send_gate(struct spawner *s, enum cage_kind kind)
 {
     const struct cage_gate *gate = &s->gates[kind];
 
     if (gate->fd >= 0 && s->fd >= 0)
-        (void)ask(s,
+        must_hear(s,
                   json_pack("{s:s,s:b,s:b}", "t", "gate", "registry", kind == CAGE_REGISTRY,
                             "loopback", (int)gate->loopback),
-                  &gate->fd, 1); /* refused when it has ended: the next one is told */
+                  &gate->fd, 1);
 }
 
 static int start_process(struct spawner *s, struct err *e)
@@ -439,8 +447,7 @@ struct child *child_start(struct spawner *s, struct plan *plan, child_exit_fn fn
 static void ask_about(struct child *c, const char *what)
 {
     if (c->id && !c->lost)
-        (void)ask(c->spawner, json_pack("{s:s,s:I}", "t", what, "id", (json_int_t)c->id), NULL, 0);
-    /* A spawner that does not hear it has ended, and its boxes with it. */
+        must_hear(c->spawner, json_pack("{s:s,s:I}", "t", what, "id", (json_int_t)c->id), NULL, 0);
 }
 
 int64_t child_id(const struct child *c)

@@ -3,11 +3,28 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 int wire_pair(int ends[2])
 {
     return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends);
+}
+
+/* After a failure: that it was an interruption, or a want of memory that has been waited for. Who does not
+ * wait is told EAGAIN for that. */
+static bool is_over(bool wait)
+{
+    const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+
+    if (errno == EINTR)
+        return true;
+    if (errno != ENOMEM && errno != ENOBUFS)
+        return false;
+    if (wait)
+        (void)nanosleep(&pause, NULL);
+    errno = EAGAIN;
+    return wait;
 }
 
 int wire_send(int fd, const void *data, size_t n, const int *fds, size_t n_fds, bool wait)
@@ -33,7 +50,7 @@ int wire_send(int fd, const void *data, size_t n, const int *fds, size_t n_fds, 
     }
     do
         sent = sendmsg(fd, &m, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
-    while (sent < 0 && errno == EINTR);
+    while (sent < 0 && is_over(wait));
     return sent < 0 ? -1 : 0;
 }
 
@@ -83,13 +100,11 @@ int wire_recv(int fd, struct wire_message *m, bool wait)
      * had sent itself. */
     do
         n = recvmsg(fd, &from, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
-    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
-    if (n < 0) {
-        if (errno == ENOMEM || errno == ENOBUFS)
-            errno = EAGAIN; /* it is still there when the kernel has memory again */
+    while (n < 0 && (errno == ECONNRESET || is_over(wait)));
+    if (n < 0)
         return -1;
-    }
     read_control(&from, m);
+    m->lost_fds = from.msg_flags & MSG_CTRUNC;
     if (n == 0 && m->n_fds == 0)
         return 0;
     m->n = (size_t)n;

@@ -25,7 +25,8 @@ struct wire_message {
     size_t n;
     int fds[WIRE_MAX_FDS]; /* the caller closes them, or sets them to -1 */
     size_t n_fds;
-    int sender; /* its process id, where the socket has SO_PASSCRED; else 0 */
+    bool lost_fds; /* it had more, for which we have no descriptors left */
+    int sender;    /* its process id, where the socket has SO_PASSCRED; else 0 */
 };
 
 /* 1: a message; 0: the other end is closed; -1 with errno, EAGAIN when it would wait

@@ -12,6 +12,7 @@
 
 #include "base/bounds.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/pool.h"
 #include "exec/wire.h"
 #include "net/http.h"
@@ -205,7 +206,10 @@ static void on_cages(void *arg, uint32_t events)
 
     (void)events;
     while ((got = wire_recv(OUTPOST_CAGES_FD, &k->in, false)) > 0) {
-        if (k->in.n_fds == CAGE_REGISTRY_FDS)
+        if (k->in.lost_fds)
+            log_event(LOG_ERROR, "registry.box_lost",
+                      F_TEXT("why", "no descriptors are left: the box has no network"));
+        else if (k->in.n_fds == CAGE_REGISTRY_FDS)
             add_cage(k, &k->in);
         for (size_t i = 0; i < k->in.n_fds; i++)
             fd_close(k->in.fds[i]);

@@ -39,6 +39,7 @@ struct db {
     const struct env *env;
     sqlite3 *handle;
     bool read_only;
+    size_t takes; /* of the reserve, when pages were given back, or the handle was opened */
     struct prepared *statements[STATEMENT_BUCKETS];
     struct topic *topics;      /* newest first */
     struct topic *kept_topics; /* topics when the savepoint was set */
@@ -93,6 +94,7 @@ int db_open(const struct env *env, const char *path, bool read_only, struct db *
 
     db->env = env;
     db->read_only = read_only;
+    db->takes = reserve_takes();
     int r = sqlite3_open_v2(path, &db->handle, flags, NULL);
     if (r != SQLITE_OK) {
         err_set(e, ERR_IO, "open the store %s: %s", path, sqlite3_errmsg(db->handle));
@@ -183,12 +185,19 @@ int db_migrate(struct db *db, bool in_use, struct err *e)
 
 /* ---- transactions ---- */
 
+bool db_took_reserve(const struct db *db)
+{
+    return reserve_is_touched() && db->takes != reserve_takes();
+}
+
 int db_begin(struct db *db, struct err *e)
 {
     static const struct stmt READ = { "BEGIN", "BEGIN" }, WRITE = { "BEGIN", "BEGIN IMMEDIATE" };
 
-    if (reserve_is_touched()) /* perhaps by pages of ours */
+    if (db_took_reserve(db)) {
+        db->takes = reserve_takes();
         (void)sqlite3_db_release_memory(db->handle);
+    }
     return db_run(db, e, db->read_only ? &READ : &WRITE) < 0 ? -1 : 0;
 }
 

@@ -397,7 +397,7 @@ static struct reader *reader_get(struct store *s, struct err *e)
 static void reader_put(struct store *s, struct reader *r)
 {
     /* Made without memory, or grown without: what it has would stay in the reserve. */
-    if (reserve_has(r) || reserve_is_touched()) {
+    if (reserve_has(r) || db_took_reserve(r->db)) {
         reader_free(r);
         return;
     }

@@ -23,11 +23,12 @@ export class Registry {
     /** What is answered to everything, while it is set. */
     status = null;
 
-    /** @param {{prefix?: string}} [options] a path before the names, with slashes */
-    static async open({ prefix = "/" } = {}) {
+    /** @param {{prefix?: string, keeps?: boolean}} [options] a path before the names, with slashes; whether connections are kept */
+    static async open({ prefix = "/", keeps = true } = {}) {
         const registry = new Registry();
         registry.#packuments = await listening((request, response) => registry.#packument(request, response, prefix));
         registry.#tarballs = await listening((request, response) => registry.#tarball(request, response));
+        for (const { server } of [registry.#packuments, registry.#tarballs]) server.maxRequestsPerSocket = keeps ? 0 : 1;
         registry.url = `http://${registry.#packuments.address}${prefix}`;
         registry.elsewhere = registry.#tarballs.address;
         return registry;

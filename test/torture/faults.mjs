@@ -34,7 +34,7 @@ export async function withFault({ call, error, when }, pid, work, { all = true, 
     let hangs = false;
     const timer = setTimeout(() => {
         hangs = true;
-        process.kill(pid, "SIGKILL");
+        if (tracer.exitCode === null) process.kill(pid, "SIGKILL"); // who is traced has not ended
     }, patience);
     try {
         await work();
@@ -61,9 +61,10 @@ export async function whyNoFaults(pid) {
     }
 }
 
-/** The cases of this run, of those that match: a prime apart from each other, so that few of them are of many kinds. */
+/** The cases of this run: of those that match, evenly, so that few of them are of many kinds. */
 export function chosen(all, part) {
     const cases = all.filter((fault) => Object.values(fault).join(" ").includes(part.match));
     const first = part.random.between(0, cases.length - 1);
-    return Array.from({ length: Math.min(part.count, cases.length) }, (_, i) => cases[(first + i * 37) % cases.length]);
+    const n = Math.min(part.count, cases.length);
+    return Array.from({ length: n }, (_, i) => cases[(first + Math.floor((i * cases.length) / n)) % cases.length]);
 }

@@ -5,7 +5,7 @@
  * no process, no control group, no mount, no file beside the store. `var/torture/soak.json` has the course.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { oneWorkflow } from "../support/artifact.mjs";
