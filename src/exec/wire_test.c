@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -61,10 +62,37 @@ static void more_descriptors_than_fit_are_closed(void **state)
     mem_free(m);
 }
 
+static void a_message_without_its_descriptors_says_so(void **state)
+{
+    int before = open_descriptors(), ends[2];
+    struct wire_message *m = mem_new(sizeof *m);
+    struct rlimit usual, few;
+
+    (void)state;
+    assert_int_equal(wire_pair(ends), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    few = (struct rlimit){ (rlim_t)ends[1] + 2, usual.rlim_max };
+    for (int all = 0; all < 2; all++) {
+        assert_int_equal(wire_send(ends[0], "x", 1, (int[]){ ends[0], ends[0] }, 2, false), 0);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, all ? &usual : &few), 0);
+        assert_int_equal(wire_recv(ends[1], m, false), 1);
+        assert_true(m->lost_fds == !all);
+        assert_int_equal(m->n_fds, all ? 2 : 1);
+        for (size_t i = 0; i < m->n_fds; i++)
+            fd_close(m->fds[i]);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    }
+    fd_close(ends[0]);
+    fd_close(ends[1]);
+    assert_int_equal(open_descriptors(), before);
+    mem_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest promises[] = {
         cmocka_unit_test(more_descriptors_than_fit_are_closed),
+        cmocka_unit_test(a_message_without_its_descriptors_says_so),
     };
     return cmocka_run_group_tests_name("wire", promises, NULL, NULL);
 }
