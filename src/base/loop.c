@@ -20,7 +20,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { ADD_AGAIN_MS = 20 };
+enum { ADD_AGAIN_MS = 20 }; /* hardly felt by who waits, and no load while it lasts */
 
 struct watch {
     struct loop *loop;
@@ -210,8 +210,10 @@ struct watch *loop_watch(struct loop *l, int fd, uint32_t events, watch_fn fn, v
     if (w->again)
         log_event(
             LOG_WARN, "loop.cannot_watch",
-            F_TEXT("why",
-                   "the kernel has no memory for it, or fs.epoll.max_user_watches is reached"));
+            F_TEXT(
+                "why",
+                "the kernel has no memory for it, or fs.epoll.max_user_watches is reached: raise "
+                "that limit; it is tried again until then"));
     return w;
 }
 

@@ -249,8 +249,11 @@ static void on_cages(void *arg, uint32_t events)
     while ((got = wire_recv(OUTPOST_CAGES_FD, &o->in, false)) > 0) {
         scoped(json_decref) json_t *said = json_loadb(o->in.data, o->in.n, 0, NULL);
         if (o->in.lost_fds)
-            log_event(LOG_ERROR, "egress.box_lost",
-                      F_TEXT("why", "no descriptors are left: the box has no network"));
+            log_event(
+                LOG_ERROR, "egress.box_lost",
+                F_TEXT("why",
+                       "no descriptors are left, so that a box has no network: raise the limit "
+                       "of open files (LimitNOFILE) and restart the server"));
         else if (o->in.n_fds == CAGE_FDS || o->in.n_fds == CAGE_TCP6)
             add_cage(o, said, &o->in);
         for (size_t i = 0; i < o->in.n_fds; i++)

@@ -605,8 +605,8 @@ static void read_start(struct spawn *s, int64_t id, const json_t *ask, struct wi
 /* Boxes that are born from now on use it. */
 static void read_gate(struct spawn *s, const json_t *ask, struct wire_message *m)
 {
-    if (m->n_fds !=
-        1) { /* without it no box would have a network; whoever is started anew is told of it */
+    /* Without it no box would have a network. Whoever is started in our place is told of it again. */
+    if (m->n_fds != 1) {
         (void)shutdown(s->server, SHUT_RDWR);
         return;
     }

@@ -11,9 +11,9 @@ int wire_pair(int ends[2])
     return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends);
 }
 
-/* After a failure: that it was an interruption, or a want of memory that has been waited for. Who does not
- * wait is told EAGAIN for that. */
-static bool is_over(bool wait)
+/* After a failure: whether to try again, since it was an interruption, or a want of memory and `wait` allows
+ * a pause, short beside what a box takes to start. Who does not wait is told EAGAIN. */
+static bool may_retry(bool wait)
 {
     const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
 
@@ -50,7 +50,7 @@ int wire_send(int fd, const void *data, size_t n, const int *fds, size_t n_fds, 
     }
     do
         sent = sendmsg(fd, &m, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
-    while (sent < 0 && is_over(wait));
+    while (sent < 0 && may_retry(wait));
     return sent < 0 ? -1 : 0;
 }
 
@@ -100,7 +100,7 @@ int wire_recv(int fd, struct wire_message *m, bool wait)
      * had sent itself. */
     do
         n = recvmsg(fd, &from, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
-    while (n < 0 && (errno == ECONNRESET || is_over(wait)));
+    while (n < 0 && (errno == ECONNRESET || may_retry(wait)));
     if (n < 0)
         return -1;
     read_control(&from, m);

@@ -17,7 +17,8 @@ enum {
 /* A connected pair, close-on-exec. 0, or -1 with errno. */
 must_use int wire_pair(int ends[2]);
 
-/* 0, or -1 with errno: EAGAIN when it would wait and `wait` is false, EPIPE when no one is there. */
+/* 0, or -1 with errno: EAGAIN when it would wait, or the kernel has no memory for it now, and `wait` is
+ * false; EPIPE when no one is there. */
 int wire_send(int fd, const void *data, size_t n, const int *fds, size_t n_fds, bool wait);
 
 struct wire_message {
@@ -29,8 +30,7 @@ struct wire_message {
     int sender;    /* its process id, where the socket has SO_PASSCRED; else 0 */
 };
 
-/* 1: a message; 0: the other end is closed; -1 with errno, EAGAIN when it would wait
- * or the kernel has no memory for it now. */
+/* 1: a message; 0: the other end is closed; -1 with errno, EAGAIN as for wire_send(). */
 must_use int wire_recv(int fd, struct wire_message *m, bool wait);
 
 #endif

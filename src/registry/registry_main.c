@@ -207,8 +207,11 @@ static void on_cages(void *arg, uint32_t events)
     (void)events;
     while ((got = wire_recv(OUTPOST_CAGES_FD, &k->in, false)) > 0) {
         if (k->in.lost_fds)
-            log_event(LOG_ERROR, "registry.box_lost",
-                      F_TEXT("why", "no descriptors are left: the box has no network"));
+            log_event(
+                LOG_ERROR, "registry.box_lost",
+                F_TEXT("why",
+                       "no descriptors are left, so that a box has no network: raise the limit "
+                       "of open files (LimitNOFILE) and restart the server"));
         else if (k->in.n_fds == CAGE_REGISTRY_FDS)
             add_cage(k, &k->in);
         for (size_t i = 0; i < k->in.n_fds; i++)

@@ -10,8 +10,8 @@
 int db_open(const struct env *env, const char *path, bool read_only, struct db **out,
             struct err *e);
 void db_close(struct db *db);
-/* Something was taken from a reserve that holds more than a little, since the last transaction began: perhaps
- * for pages of this one. */
+/* Since it was opened, or gave back its pages, something was taken from a reserve that holds more than a
+ * little: perhaps for pages of this one. */
 bool db_took_reserve(const struct db *db);
 int db_migrate(struct db *db, bool in_use, struct err *e); /* in_use: of a store, it is not done */
 

@@ -68,3 +68,31 @@ export function chosen(all, part) {
     const n = Math.min(part.count, cases.length);
     return Array.from({ length: n }, (_, i) => cases[(first + Math.floor((i * cases.length) / n)) % cases.length]);
 }
+
+/** Which calls of a table of cases were made at all, and so could fail. */
+export class Fired {
+    #all;
+    #times = new Map();
+
+    constructor(cases) {
+        this.#all = cases;
+    }
+
+    static #name = ({ helper, call }) => (helper ? `${helper} ${call}` : call);
+
+    add(fault, times) {
+        const name = Fired.#name(fault);
+        this.#times.set(name, (this.#times.get(name) ?? 0) + times);
+    }
+
+    /** After every case, no call may be left out: what is never made proves nothing. */
+    async check(part) {
+        const total = [...this.#times.values()].reduce((sum, times) => sum + times, 0);
+        part.note(`${total} calls failed`);
+        if (part.match || part.count < this.#all.length) return;
+        await part.check("each call of the table was made, and failed", () => {
+            const never = new Set(this.#all.map(Fired.#name).filter((name) => !this.#times.get(name)));
+            assert.deepEqual([...never], []);
+        });
+    }
+}

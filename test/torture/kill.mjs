@@ -21,10 +21,10 @@ export async function timedStart(data, started, env = {}) {
     return server;
 }
 
-/** A new tenant with a workflow that is ready. */
-export async function firstJournal(server, random, name, handler = "return 1;") {
+/** A new tenant with a workflow that is ready; `files` lie beside it, and make its archive a blob when they are large. */
+export async function firstJournal(server, random, name, handler = "return 1;", files = {}) {
     const tenant = await Tenant.make("torture", server);
-    const artifact = oneWorkflow(name, handler);
+    const artifact = oneWorkflow(name, handler, "{}", files);
     await tenant.deploy(artifact);
     return new Journal(random, unique("t"), artifact, name).on(server.url, tenant.key);
 }

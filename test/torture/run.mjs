@@ -29,7 +29,7 @@ const PARTS = [
     { name: "jobs", run: phasesOfJobs, full: 600, quick: 7, what: "kill -9 in each phase of a job" },
     { name: "builds", run: phasesOfBuilds, full: 400, quick: 4, what: "kill -9 in each phase of a build" },
     { name: "power", run: power, full: 300, quick: 8, what: "power cuts on ext4 under mixed load" },
-    { name: "calls", run: calls, full: 143, quick: 12, what: "system calls that fail, once and for ever" },
+    { name: "calls", run: calls, full: 133, quick: 12, what: "system calls that fail, once and for ever" },
     { name: "helpers", run: helpers, full: 108, quick: 4, what: "system calls that fail in the helpers" },
     { name: "memory", run: memory, full: 1000, quick: 3, what: "allocations that fail, once and for ever, on each path" },
     { name: "slow", run: slow, full: 10_000, quick: 1_000, what: "slow clients at once" },
