@@ -5,7 +5,6 @@
  * the server lives; and what was answered with success is there after a restart on a sound disk.
  */
 import assert from "node:assert/strict";
-import { ballast } from "../support/artifact.mjs";
 import { chosen, Fired, whyNoFaults, withFault } from "./faults.mjs";
 import { firstJournal, loadUntil, timedStart } from "./kill.mjs";
 
@@ -30,7 +29,8 @@ const CASES = [
     // Whom nobody can let in nobody can answer: here it ends by itself.
     ...["EMFILE", "ENOMEM"].map((error) => ["accept4", error, ["1", "3", "1..20", "3..20"]]),
 ].flatMap(([call, error, whens]) => whens.map((when) => ({ call, error, when })));
-const ANSWERS = 40;
+/** Until then boxes have begun and ended as well, so that what the server hears of them can fail. */
+const ANSWERS = 150;
 /** A tenant for this many cases, so that comparing everything stays short. */
 const CASES_OF_TENANT = 8;
 /** Longer than any of it takes; what waits longer hangs. */
@@ -71,7 +71,7 @@ export async function calls(part) {
             }
             const before = server;
             await part.check(Object.values(fault).join(" "), async () => {
-                journal ??= await firstJournal(server, part.random, "torture-calls", "return 1;", ballast());
+                journal ??= await firstJournal(server, part.random, "torture-calls");
                 fired.add(fault, await loadWithFault(journal, fault, server));
                 server = await timedStart(server.data, []);
                 await journal.on(server.url, journal.api.key).check();

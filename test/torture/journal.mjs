@@ -29,11 +29,11 @@ export class Journal {
     /**
      * @param {import("./random.mjs").Random} random
      * @param {string} stem  starts every key and name; must be new to this server
-     * @param {object} artifact  what is uploaded again and again
+     * @param {object[]} artifacts  of which one after the other is uploaded, again and again
      * @param {string} workflow  what jobs run
      */
-    constructor(random, stem, artifact, workflow) {
-        Object.assign(this, { random, stem, artifact, workflow });
+    constructor(random, stem, artifacts, workflow) {
+        Object.assign(this, { random, stem, artifacts, workflow });
     }
 
     /** The server, which has another address after each start. */
@@ -93,7 +93,7 @@ export class Journal {
 
     async _deploy() {
         const key = this.#fresh("deployment");
-        const kept = { input: { ...this.artifact, description: key } };
+        const kept = { input: { ...this.artifacts[this.deployments.size % this.artifacts.length], description: key } };
         this.deployments.set(key, kept);
         kept.id = (
             await this.#ask("deployments/create", kept.input, { "idempotency-key": key })

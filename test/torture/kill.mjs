@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** kill -9 of the server at random moments under mixed load. */
 import assert from "node:assert/strict";
-import { oneWorkflow } from "../support/artifact.mjs";
+import { ballast, oneWorkflow } from "../support/artifact.mjs";
 import { Server, unique } from "../support/server.mjs";
 import { Tenant } from "../support/tenant.mjs";
 import { Journal } from "./journal.mjs";
@@ -21,12 +21,12 @@ export async function timedStart(data, started, env = {}) {
     return server;
 }
 
-/** A new tenant with a workflow that is ready; `files` lie beside it, and make its archive a blob when they are large. */
-export async function firstJournal(server, random, name, handler = "return 1;", files = {}) {
+/** A new tenant with a workflow that is ready. Of what it uploads one is kept in the store, the other as a blob. */
+export async function firstJournal(server, random, name, handler = "return 1;") {
     const tenant = await Tenant.make("torture", server);
-    const artifact = oneWorkflow(name, handler, "{}", files);
-    await tenant.deploy(artifact);
-    return new Journal(random, unique("t"), artifact, name).on(server.url, tenant.key);
+    const artifacts = [oneWorkflow(name, handler), oneWorkflow(name, handler, "{}", ballast())];
+    await tenant.deploy(artifacts[0]);
+    return new Journal(random, unique("t"), artifacts, name).on(server.url, tenant.key);
 }
 
 /** Load until `after` answers have come and `then_ms` have passed, then `end()`. */
