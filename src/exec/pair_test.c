@@ -14,7 +14,13 @@
 
 #include <cmocka.h>
 
-enum { TEST_USER = 60999, STUCK_MS = 60000, WORK_MIB = 32 };
+enum {
+    TEST_USER = 60999,
+    STUCK_MS = 60000,
+    WORK_MIB = 32,
+    KILLS = 200,
+    TURNS = 15000, /* of an empty loop, by which each kill is later: the last when a box is up */
+};
 
 #define FIFO     PLAN_SHARED "/fifo"
 #define MAKES    "mkfifo " FIFO "; "
@@ -188,10 +194,12 @@ static void a_kill_at_any_moment_ends_both(void **state)
 {
     struct run r;
 
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < KILLS; i++) {
         start(&r, state, MAKES "cat " FIFO "; " FOR_EVER, AWAITS "echo up >" FIFO "; " FOR_EVER);
-        if (i % 4 == 3)
+        if (i % 16 == 15)
             run_wait(&r, "up");
+        for (volatile int left = i * TURNS; left > 0; left--)
+            continue;
         child_kill(r.child);
         run_wait(&r, NULL);
         assert_false(r.how.exited);

@@ -351,7 +351,9 @@ static bool is_known(const struct spawn *s, pid_t pid)
     return false;
 }
 
-/* When bubblewrap was killed before its child could say who it is, that child is now ours. */
+/* When bubblewrap was killed before its child could say who it is, that child is now ours. It may wait
+ * for a word of bubblewrap's for ever, and hold what the box was given. A browser's bubblewrap that has
+ * not said who it is, is ours as well, and has no namespace yet. */
 static void find_orphan(struct half *h)
 {
     scoped(mem_free) char *path = mem_format("/proc/self/task/%d/children", getpid());
@@ -359,12 +361,12 @@ static void find_orphan(struct half *h)
     char text[4096] = "", *end;
 
     if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
-        return; /* a kernel without that file: the closed socket ends it, a little later */
+        return; /* a kernel without that file: most end when their socket closes, a little later */
     for (const char *at = text; h->first.fd < 0; at = end) {
         pid_t pid = (pid_t)strtol(at, &end, 10);
         if (end == at)
             return;
-        if (!is_known(h->box->spawn, pid))
+        if (!is_known(h->box->spawn, pid) && watchdog_is_first(pid))
             know_first(h, pid);
     }
 }

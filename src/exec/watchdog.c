@@ -46,6 +46,20 @@ pid_t watchdog_parent(pid_t pid)
     return tail && strlen(tail) > 4 ? (pid_t)strtol(tail + 4, NULL, 10) : 0;
 }
 
+bool watchdog_is_first(pid_t pid)
+{
+    static const char name[] = "\nNSpid:"; /* its number here, in the namespace below, ... */
+    char text[4096];
+    const char *at;
+
+    if (read_about(pid, "status", text, sizeof text) <= 0 || !(at = strstr(text, name)))
+        return false;
+    at += strlen(name);
+    scoped(mem_free) char *numbers = mem_text_n(at, strcspn(at, "\n"));
+    const char *last = strrchr(numbers, '\t');
+    return last && last > numbers && strcmp(last, "\t1") == 0;
+}
+
 static int by_pid(const void *a, const void *b)
 {
     const struct process *x = a, *y = b;
