@@ -453,6 +453,16 @@ static void too_large(void *ctx, struct http_req *http, size_t limit)
     request_fail(r, &e);
 }
 
+static const char *unavailable(void *ctx, const char *why, struct buf *out)
+{
+    scoped(err_clear) struct err e = { 0 };
+
+    (void)ctx;
+    err_set(&e, ERR_UNAVAILABLE, "%s", why);
+    error_body(&e, NULL, out);
+    return "application/json";
+}
+
 static void gone(void *ctx, struct http_req *http)
 {
     struct request *r = http_user(http);
@@ -668,7 +678,7 @@ int api_start(const struct api_options *options, struct api **out, struct err *e
     struct api *a = mem_new(sizeof *a);
     a->keys = keys;
     a->with = *options;
-    a->service = (struct http_service){ a, begin, chunk, complete, too_large, gone };
+    a->service = (struct http_service){ a, begin, chunk, complete, too_large, gone, unavailable };
     fill_table(a);
     a->disk = pool_new(DISK_THREADS);
     a->waiting = waiting_start(a);

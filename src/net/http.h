@@ -83,6 +83,10 @@ struct http_service {
     /* The last call for `r`, which must not be used afterwards: its answer is sent, or the peer
      * went away. When the service still owes an answer this waits for it. */
     void (*gone)(void *ctx, struct http_req *r);
+
+    /* How a 503 reads that the service did not answer itself: adds the body to `out`, and tells its
+     * media type. Any thread, and also once drained. NULL: `why` is a line of text. */
+    const char *(*unavailable)(void *ctx, const char *why, struct buf *out);
 };
 
 must_use int http_start(const struct http_options *options, const struct http_service *service,
@@ -95,7 +99,7 @@ void http_adopt(struct http *h, int fd);
 
 /* Takes no new connections, closes kept ones with their next answer, and returns when every request
  * under way has been answered, or after drain_seconds. From then on the service is no longer
- * called, but for gone(): what still comes is answered 503. */
+ * called, but for gone() and unavailable(): what still comes is answered 503. */
 void http_drain(struct http *h);
 
 /* Closes every connection; requests that still wait are answered 503, and their gone() has been

@@ -361,7 +361,7 @@ static void bodies_in_memory_have_a_bound_together(void **state)
     assert_true(peer_send(one, most));
     world_wait_begun(&w, 1);
     assert_true(peer_send(other, head) && peer_send_n(other, body, 600));
-    expect_answer(other, " 503 ", "too many large requests at once");
+    expect_answer(other, " 503 ", "Too many large requests at once");
     assert_true(peer_send_n(one, body, 100));
     expect_answer(one, " 200 ", "xxx");
     world_wait_gone(&w, 2);
@@ -380,7 +380,7 @@ static void while_memory_is_short_bodies_are_refused(void **state)
     scoped(fd_close) int peer = peer_connect(&w);
     void *most = reserve_take(MEM_RESERVE / 2);
     assert_true(peer_send(peer, post));
-    expect_answer(peer, " 503 ", "too many large requests at once");
+    expect_answer(peer, " 503 ", "Too many large requests at once");
     reserve_give(most);
     assert_true(peer_send(peer, post));
     expect_answer(peer, " 200 ", "xxx");
@@ -408,7 +408,7 @@ static void answers_that_nobody_reads_have_a_bound_together(void **state)
     assert_true(peer_send(lazy, large) && peer_send_n(lazy, body, LARGE));
     assert_int_equal(recv(lazy, &first, 1, 0), 1); /* the answer is there, and waits */
     assert_true(peer_send(other, middle) && peer_send_n(other, body, MIDDLE));
-    expect_answer(other, " 503 ", "too many large answers");
+    expect_answer(other, " 503 ", "Too many large answers");
     the_connection_works(other);
     fd_close(lazy);
     world_wait_gone(&w, 3);
@@ -577,7 +577,7 @@ static void draining_waits_for_answers_and_keeps_no_one(void **state)
     assert_int_equal(pthread_join(thread, NULL), 0);
     int begun = w.begun;
     assert_true(peer_send(idle, "GET / HTTP/1.1\r\nhost: a\r\n\r\n"));
-    expect_answer(idle, " 503 ", "retry-after: ");
+    expect_answer(idle, " 503 ", "retry-after: 5\r\n");
     assert_true(peer_closed(idle));
     assert_int_equal(w.begun, begun);
     world_stop(&w);
@@ -599,11 +599,11 @@ static void draining_ends_when_its_time_is_up(void **state)
     http_drain(w.http);
     uint64_t streamed = w.streamed; /* the service is left alone from here on */
     assert_true(peer_send(sending, "cd"));
-    expect_answer(sending, " 503 ", "stopping");
+    expect_answer(sending, " 503 ", "\r\n\r\nfor now: The server is stopping");
     assert_true(peer_closed(sending));
     assert_int_equal(w.streamed, streamed);
     world_stop(&w);
-    expect_answer(waiting, " 503 ", "stopping");
+    expect_answer(waiting, " 503 ", "content-type: text/testing\r\n");
     assert_true(peer_closed(waiting));
 }
 

@@ -181,12 +181,19 @@ static void gone(void *ctx, struct http_req *r)
     pthread_mutex_unlock(&w->lock);
 }
 
+static const char *unavailable(void *ctx, const char *why, struct buf *out)
+{
+    (void)ctx;
+    buf_format(out, "for now: %s", why);
+    return "text/testing";
+}
+
 void world_start(struct world *w, struct http_options options)
 {
     scoped(err_clear) struct err e = { 0 };
 
     *w = (struct world){ 0 };
-    const struct http_service service = { w, begin, chunk, complete, too_large, gone };
+    const struct http_service service = { w, begin, chunk, complete, too_large, gone, unavailable };
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->changed, NULL);
     if (!options.address)

@@ -12,9 +12,9 @@
 
 /* The service. /echo answers the body, /drop takes none, /stream counts it, /early is answered in
  * begin(), /stop-at-1000 refuses its stream after so many bytes, /late waits for world_release(),
- * /thread is answered by another thread, /file with a part of a file, /pieces with PIECES of them, each of PIECE bytes, /broken breaks
- * off at its second one, /small takes 100 bytes at most. All but /late answer 200
- * with what they saw; refusals are 401, 400 and 413. */
+ * /thread is answered by another thread, /file with a part of a file, /pieces with PIECES of them, each
+ * of PIECE bytes, /broken breaks off at its second one, /small takes 100 bytes at most. All but /late
+ * answer 200 with what they saw; refusals are 401, 400 and 413, and 503 begins with "for now: ". */
 enum { PIECES = 50, PIECE = 100000 };
 
 struct world {

@@ -29,6 +29,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#define PLAIN_TEXT "text/plain; charset=utf-8"
+
 /* --- what a request says ------------------------------------------------------------------- */
 
 const char *http_method(const struct http_req *r)
@@ -178,7 +180,8 @@ void http_reply(struct http_req *r, int status, const struct http_header *header
         *body = (struct buf){ 0 };
     if (!has_room(r, answer.n)) {
         buf_done(&answer);
-        refuse_for_now(r, "too many large answers wait for clients that do not read them");
+        refuse_for_now(r,
+                       "Too many large answers wait for clients that do not read them: try again");
         return;
     }
     r->n_answer = answer.n; /* nobody looks before it is answered */
@@ -280,8 +283,7 @@ static bool answered(struct http_req *r)
 /* What the front itself has to say is one line of text. */
 static void refuse(struct http_req *r, int status, const char *why)
 {
-    static const struct http_header text[] = { { "content-type", "text/plain; charset=utf-8" },
-                                               { 0 } };
+    static const struct http_header text[] = { { "content-type", PLAIN_TEXT }, { 0 } };
     struct buf body = { 0 };
 
     buf_format(&body, "%s\n", why);
@@ -290,18 +292,20 @@ static void refuse(struct http_req *r, int status, const char *why)
 
 static void refuse_for_now(struct http_req *r, const char *why)
 {
-    static const struct http_header later[] = { { "content-type", "text/plain; charset=utf-8" },
-                                                { "retry-after", "5" },
-                                                { 0 } };
+    const struct http_service *s = &r->http->service;
+    struct http_header later[] = { { "content-type", PLAIN_TEXT }, { "retry-after", "5" }, { 0 } };
     struct buf body = { 0 };
 
-    buf_format(&body, "%s\n", why);
+    if (s->unavailable)
+        later[0].value = s->unavailable(s->ctx, why, &body);
+    else
+        buf_format(&body, "%s\n", why);
     http_reply(r, MHD_HTTP_SERVICE_UNAVAILABLE, later, &body);
 }
 
 void http_req_refuse(struct http_req *r)
 {
-    refuse_for_now(r, "the server is stopping");
+    refuse_for_now(r, "The server is stopping: try again when it is back");
 }
 
 static enum MHD_Result write_header(void *arg, enum MHD_ValueKind kind, const char *name,
@@ -471,7 +475,7 @@ static int hold(struct http_req *r, const char *data, size_t n)
     struct http *h = r->http;
 
     if (n > h->max_held - h->held || reserve_is_low()) {
-        refuse_for_now(r, "too many large requests at once");
+        refuse_for_now(r, "Too many large requests at once: try again");
         return -1;
     }
     h->held += n;

@@ -78,7 +78,8 @@ static void on_gone(void *ctx, struct http_req *r)
 static void outside_open(struct outside *o)
 {
     const struct http_options options = { .address = "127.0.0.1" };
-    const struct http_service service = { o, on_begin, NULL, on_complete, on_too_large, on_gone };
+    const struct http_service service = { o,       on_begin, NULL, on_complete, on_too_large,
+                                          on_gone, NULL };
     struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY) };
     socklen_t n = sizeof at;
     scoped(err_clear) struct err e = { 0 };

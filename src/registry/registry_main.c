@@ -265,7 +265,8 @@ static int start(struct keeping *k, char **argv, struct err *e)
 {
     const int64_t mib = strtoll(argv[REGISTRY_ARG_CACHE], NULL, 10);
     const struct http_options http = { .max_connections = LIMIT_FETCHES * 8 };
-    const struct http_service service = { k, on_begin, NULL, on_complete, on_too_large, on_gone };
+    const struct http_service service = { k,       on_begin, NULL, on_complete, on_too_large,
+                                          on_gone, NULL };
 
     if (cache_open(OUTPOST_FOLDER_FD, mib << 20, &clock_real, &k->cache, e) < 0)
         return -1;
