@@ -37,16 +37,16 @@ enum {
     LOOK_MS = 250, /* from one count of the entries to the next */
 };
 
-static void report(int kind, int step, int value)
+static bool report(int kind, int step, int value)
 {
     struct box_report r = { .kind = kind, .step = step, .value = value };
 
-    (void)send(CONTROL, &r, sizeof r, MSG_NOSIGNAL);
+    return send(CONTROL, &r, sizeof r, MSG_NOSIGNAL) == sizeof r;
 }
 
 static _Noreturn void fail(int step)
 {
-    report(BOX_FAILED, step, errno);
+    (void)report(BOX_FAILED, step, errno);
     _exit(1);
 }
 
@@ -207,7 +207,10 @@ static pid_t start(uint64_t *entries)
     /* A kernel that has no Landlock is named by those who try it from inside. */
     if (restrict_files() < 0 && l->basic_uid)
         fail(BOX_STEP_LANDLOCK);
-    report(BOX_UP, 0, 0);
+    if (!report(BOX_UP, 0, 0))
+        _exit(0); /* the launch lay in the socket, and who sent it is gone */
+    /* Until now the spawner would have known us by bubblewrap's, had that been killed. */
+    (void)setsid();
     *entries = l->entries;
 
     pid_t pid = fork();
@@ -225,7 +228,7 @@ static void reap(pid_t program)
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == program) {
-            report(BOX_ENDED, 0, status);
+            (void)report(BOX_ENDED, 0, status);
             _exit(0);
         }
     }
@@ -268,7 +271,7 @@ static void supervise(pid_t program, int deaths, uint64_t entries)
             reap(program);
         }
         if (entries != BOX_NO_LIMIT && has_more(entries)) {
-            report(BOX_FULL, 0, 0);
+            (void)report(BOX_FULL, 0, 0);
             _exit(0);
         }
     }

@@ -4,6 +4,7 @@
 #include "base/tree.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -55,8 +56,11 @@ static void on_exit_told(void *arg, const struct child_exit *how)
 {
     struct run *r = arg;
 
+    struct pollfd out = { r->out, 0, 0 };
+
     assert_false(r->ended);
     r->ended = true;
+    r->alone = r->out < 0 || (poll(&out, 1, 0) == 1 && out.revents & POLLHUP);
     r->how = *how;
     (void)snprintf(r->step, sizeof r->step, "%s", how->step ? how->step : "");
     (void)snprintf(r->detail, sizeof r->detail, "%s", how->detail ? how->detail : "");

@@ -15,6 +15,7 @@ struct run {
     struct watch *watch;
     struct buf text;
     bool ended;
+    bool alone; /* when its end was told, nobody had its output open any more */
     struct child_exit how;
     char step[32], detail[256];
     const char *until; /* stop waiting when this is in the text */

@@ -119,8 +119,7 @@ static void add_namespaces(struct buf *args, const struct plan_limits *l, bool b
     add_all(args, "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup");
     if (l->net == PLAN_NET_NONE)
         add(args, "--unshare-net");
-    add_all(args, "--hostname", "sandbox", "--die-with-parent", "--new-session", "--as-pid-1",
-            "--cap-drop", "ALL");
+    add_all(args, "--hostname", "sandbox", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL");
     if (basic)
         add_all(args, "--cap-add", "CAP_CHOWN", "--cap-add", "CAP_SETGID", "--cap-add",
                 "CAP_SETUID", "--cap-add", "CAP_SETPCAP");

@@ -3,30 +3,41 @@
  * A starter does one thing after the other: it waits to be asked, and answers. "start", with
  * descriptors, is answered with a process id, or with a negative errno; "wait" with the status of the
  * process that ended. When the server is gone it waits for the process, which ends then, and ends.
+ * What a process leaves behind becomes its own, and is ended.
  *
  * Processes are made with posix_spawn(): fork() would copy the page tables of a large server, and
  * what starts anew shares no address with what it comes from.
  */
 #include "exec/helper.h"
 
+#include "base/clock.h"
 #include "exec/confine.h"
+#include "exec/proc.h"
 #include "exec/wire.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STARTER_FD = HELPER_FD, ASK_START = 's', ASK_WAIT = 'w' };
+enum {
+    STARTER_FD = HELPER_FD,
+    ASK_START = 's',
+    ASK_WAIT = 'w',
+    REST_MS =
+        5000, /* the server waits: a process that the kernel does not let go of is left then */
+};
 
 struct helper {
     pid_t starter;
@@ -115,12 +126,43 @@ int helper_become(uid_t uid)
 
 /* ---- the starter ---- */
 
+struct rest {
+    msec_t until;
+    size_t n;
+};
+
+static void end_one(void *arg, pid_t pid)
+{
+    struct rest *r = arg;
+    scoped(fd_close) int fd = pidfd_open(pid, 0);
+    struct pollfd gone = { fd, POLLIN, 0 };
+    msec_t left = r->until - clock_steady(&clock_real);
+
+    r->n++;
+    (void)kill(pid, SIGKILL);
+    if (fd < 0 || poll(&gone, 1, left > 0 ? (int)left : 0) > 0)
+        (void)waitpid(pid, NULL, fd < 0 ? 0 : WNOHANG);
+}
+
+/* What it has left to us, a spawner boxes that were being made: they end before its end is told. */
+static void end_rest(void)
+{
+    struct rest r = { .until = clock_steady(&clock_real) + REST_MS };
+
+    do {
+        r.n = 0;
+        proc_each_child(end_one, &r);
+    } while (r.n > 0 && clock_steady(&clock_real) < r.until);
+}
+
 static int32_t end_of(pid_t *pid)
 {
     int status = 0;
 
-    if (*pid > 0)
+    if (*pid > 0) {
         (void)waitpid(*pid, &status, 0);
+        end_rest();
+    }
     *pid = 0;
     return status;
 }
@@ -143,6 +185,7 @@ int helper_starter(char **argv)
     pid_t pid = 0;
 
     helper_settle(1);
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     confine_starter();
     while (argv[1] && wire_recv(STARTER_FD, &m, true) > 0) {
         int32_t answer = obey(argv + 1, &m, &pid);

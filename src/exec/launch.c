@@ -305,6 +305,7 @@ static void bear_browser(struct birth *b)
     die_with_parent(b);
     if (wire_send(b->own.control, &born, sizeof born, NULL, 0, false) < 0)
         _exit(1);
+    (void)setsid();
     become_bubblewrap(b);
 }
 
@@ -313,6 +314,7 @@ static _Noreturn void be_born(struct birth *b)
     const char *about;
 
     reset_signals();
+    (void)setsid(); /* by which the spawner knows what it leaves behind */
     if (cgroup_join(b->group) < 0)
         fail(b, BOX_STEP_CGROUP);
     if (view_enter(&b->l->view, b->own.plan, b->uid, &about) < 0)
@@ -388,19 +390,6 @@ static int give_socket(struct plan *browser)
     return 0;
 }
 
-int process_watch(pid_t child)
-{
-    int fd = pidfd_open(child, 0);
-
-    if (fd < 0) {
-        int err_no = errno;
-        (void)kill(child, SIGKILL);
-        (void)waitpid(child, NULL, 0);
-        errno = err_no;
-    }
-    return fd;
-}
-
 int launch(const struct launcher *l, int64_t id, struct plan *p, uid_t uid,
            const struct cgroup *group, struct launch *out, struct launch *browser)
 {
@@ -414,16 +403,14 @@ int launch(const struct launcher *l, int64_t id, struct plan *p, uid_t uid,
         (give_socket(p->browser) < 0 || lines_init(&beside, l, p->browser, basic_uid) < 0))
         return -1;
     struct birth birth = { l, id, own.half, beside.half, group, uid, basic_uid != 0, getpid() };
-    /* Not fork(), after which a sanitizer's library may start a thread: who has threads cannot enter
-     * a user namespace. */
-    pid_t pid = _Fork();
+    /* With its descriptor, or not at all. And not by fork(), after which a sanitizer's library may start
+     * a thread: who has threads cannot enter a user namespace. */
+    int pidfd = -1;
+    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, NULL);
     if (pid < 0)
         return -1;
     if (pid == 0)
         be_born(&birth);
-    int pidfd = process_watch(pid);
-    if (pidfd < 0)
-        return -1;
     close_plan_fds(p);
     *out = (struct launch){ pid, pidfd, take_fd(&own.control), take_fd(&own.words) };
     if (p->browser) {

@@ -41,8 +41,4 @@ struct launch {
 must_use int launch(const struct launcher *l, int64_t id, struct plan *p, uid_t uid,
                     const struct cgroup *group, struct launch *out, struct launch *browser);
 
-/* A descriptor of a child of ours that nobody has reaped. Where there is none to be had the child is
- * killed and reaped, since nobody would hear of its end: -1 with errno. */
-must_use int process_watch(pid_t child);
-
 #endif

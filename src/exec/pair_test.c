@@ -5,10 +5,14 @@
  */
 #include "exec/box_testing.h"
 #include "exec/exec.h"
+#include "exec/plan_private.h"
+#include "exec/proc.h"
+#include "exec/wire.h"
 
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -190,6 +194,12 @@ static void a_job_that_ends_at_once_ends_both(void **state)
     }
 }
 
+static void pause_for(int turns)
+{
+    for (volatile int left = turns * TURNS; left > 0; left--)
+        continue;
+}
+
 static void a_kill_at_any_moment_ends_both(void **state)
 {
     struct run r;
@@ -198,13 +208,88 @@ static void a_kill_at_any_moment_ends_both(void **state)
         start(&r, state, MAKES "cat " FIFO "; " FOR_EVER, AWAITS "echo up >" FIFO "; " FOR_EVER);
         if (i % 16 == 15)
             run_wait(&r, "up");
-        for (volatile int left = i * TURNS; left > 0; left--)
-            continue;
+        pause_for(i);
         child_kill(r.child);
         run_wait(&r, NULL);
         assert_false(r.how.exited);
         assert_int_equal(r.how.signal, SIGKILL);
         assert_string_equal(r.step, "");
+        assert_true(r.alone);
+        run_done(&r);
+    }
+}
+
+static void of_many_that_are_killed_together_none_is_told_early(void **state)
+{
+    enum { TOGETHER = 6, ROUNDS = 20 };
+    struct run r[TOGETHER];
+
+    for (int i = 0; i < ROUNDS; i++) {
+        for (size_t k = 0; k < TOGETHER; k++)
+            start(&r[k], state, FOR_EVER, FOR_EVER);
+        pause_for(i * (KILLS / ROUNDS));
+        for (size_t k = 0; k < TOGETHER; k++)
+            child_kill(r[k].child);
+        for (size_t k = 0; k < TOGETHER; k++) {
+            while (!r[k].ended || r[k].watch)
+                run_wait(&r[k], NULL);
+            assert_true(r[k].alone);
+            run_done(&r[k]);
+        }
+    }
+}
+
+/* Of the spawner, which is another process. */
+static bool has_children(const struct box_world *w)
+{
+    char file[64], text[64];
+    pid_t pid = spawner_pid(w->spawner);
+
+    (void)snprintf(file, sizeof file, "task/%d/children", pid);
+    return proc_read(pid, file, text, sizeof text) > 0;
+}
+
+static void a_kill_while_its_network_is_made_leaves_nobody(void **state)
+{
+    enum { ROUNDS = 40, LONGER = 20 };
+    const struct box_world *w = *state;
+    struct wire_message *m = mem_new(sizeof *m);
+    int ends[2];
+    struct run r;
+
+    assert_int_equal(wire_pair(ends), 0);
+    spawner_set_gate(w->spawner, CAGE_WORLD, (struct cage_gate){ .fd = ends[0] });
+    for (int i = 0; i < ROUNDS; i++) {
+        struct plan *p = shell("caged", false, FOR_EVER);
+        p->limits.net = PLAN_NET_CAGE;
+        run_start(&r, w->loop, w->spawner, p);
+        pause_for(i * LONGER);
+        child_kill(r.child);
+        run_wait(&r, NULL);
+        assert_false(has_children(w));
+        run_done(&r);
+        while (wire_recv(ends[1], m, false) > 0) {
+            for (size_t k = 0; k < m->n_fds; k++)
+                fd_close(m->fds[k]);
+        }
+    }
+    fd_close(ends[1]);
+    mem_free(m);
+}
+
+static void a_spawner_killed_at_any_moment_leaves_nothing(void **state)
+{
+    const struct box_world *w = *state;
+    struct run r;
+
+    for (int i = 0; i < KILLS; i += 4) {
+        (void)spawner_limits(w->spawner); /* it is ready */
+        start(&r, state, FOR_EVER, FOR_EVER);
+        pause_for(i);
+        assert_int_equal(kill(spawner_pid(w->spawner), SIGKILL), 0);
+        run_wait(&r, NULL);
+        assert_string_equal(r.step, SPAWNER_DIED);
+        assert_true(r.alone);
         run_done(&r);
     }
 }
@@ -264,6 +349,9 @@ int main(int argc, char **argv)
         TEST(the_job_goes_on_when_its_browsers_box_has_ended),
         TEST(a_job_that_ends_at_once_ends_both),
         TEST(a_kill_at_any_moment_ends_both),
+        TEST(of_many_that_are_killed_together_none_is_told_early),
+        TEST(a_kill_while_its_network_is_made_leaves_nobody),
+        TEST(a_spawner_killed_at_any_moment_leaves_nothing),
         TEST(a_browsers_box_that_cannot_be_built_is_told),
         TEST(what_both_need_together_is_limited),
     };

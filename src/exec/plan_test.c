@@ -105,7 +105,7 @@ static void the_box_of_a_plan_has_its_walls(void **state)
     static const char *const walls[] = {
         "--unshare-user --disable-userns --uid 1000 --gid 1000 --unshare-pid --unshare-ipc ",
         "--unshare-uts --unshare-cgroup ",
-        "--die-with-parent --new-session --as-pid-1 --cap-drop ALL ",
+        "--die-with-parent --as-pid-1 --cap-drop ALL ",
         "--ro-bind /tmp/0 /opt/impresario/bin/impresario ",
         "--ro-bind /tmp/1 /opt/impresario/runner ",
         "--perms 0755 --size 134217728 --tmpfs /work ",

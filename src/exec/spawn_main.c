@@ -21,6 +21,7 @@
 #include "exec/confine.h"
 #include "exec/launch.h"
 #include "exec/plan_private.h"
+#include "exec/proc.h"
 #include "exec/rights.h"
 #include "exec/spawner.h"
 #include "exec/spawner_private.h"
@@ -286,6 +287,13 @@ static void kill_process(const struct process *p)
         (void)pidfd_send_signal(p->fd, SIGKILL, NULL, 0);
 }
 
+/* One that has no descriptor. */
+static void end_child(pid_t pid)
+{
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0);
+}
+
 static void half_kill(struct half *h)
 {
     /* The first process takes all others with it. Before it is known nothing of a tenant's runs. */
@@ -324,13 +332,23 @@ static void finish(struct half *h)
     stop_when_empty(s);
 }
 
+/* It runs, and nobody could end it or would hear of its end. */
+static void cannot_be_watched(struct half *h)
+{
+    h->failed = BOX_STEP_BWRAP;
+    h->failed_errno = errno;
+    kill_process(&h->bwrap);
+}
+
 /* From a process id to a descriptor that stays true. The id was true when it was sent; that the
  * process is bubblewrap's child, or was left to us by it, proves that it is still the same. */
 static void know_first(struct half *h, pid_t pid)
 {
     int fd = pidfd_open(pid, 0);
-    pid_t parent = watchdog_parent(pid);
 
+    if (fd < 0 && errno != ESRCH)
+        cannot_be_watched(h);
+    pid_t parent = proc_parent(pid);
     if (fd >= 0 && parent > 0 && (parent == h->bwrap.pid || parent == getpid()))
         h->first = (struct process){ pid, fd, NULL };
     else
@@ -344,31 +362,28 @@ static bool is_known(const struct spawn *s, pid_t pid)
     for (const struct box *b = s->boxes; b; b = b->next) {
         for (size_t i = 0; i < b->n_halves; i++) {
             const struct half *h = &b->halves[i];
-            if (h->bwrap.pid == pid || (h->first.fd >= 0 && h->first.pid == pid))
+            if ((h->bwrap.watch && h->bwrap.pid == pid) ||
+                (h->first.fd >= 0 && h->first.pid == pid))
                 return true;
         }
     }
     return false;
 }
 
-/* When bubblewrap was killed before its child could say who it is, that child is now ours. It may wait
- * for a word of bubblewrap's for ever, and hold what the box was given. A browser's bubblewrap that has
- * not said who it is, is ours as well, and has no namespace yet. */
-static void find_orphan(struct half *h)
+/* Whoever bubblewrap's session has left to us, and nobody knows yet. It may be the first process of the
+ * box, when bubblewrap was killed before that could say who it is: then it may wait for a word of
+ * bubblewrap's for ever, and hold what the box was given. Or it ran before there was bubblewrap: it made
+ * the network, or was to be the browser's. */
+static void take_orphan(void *arg, pid_t pid)
 {
-    scoped(mem_free) char *path = mem_format("/proc/self/task/%d/children", getpid());
-    scoped(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char text[4096] = "", *end;
+    struct half *h = arg;
 
-    if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
-        return; /* a kernel without that file: most end when their socket closes, a little later */
-    for (const char *at = text; h->first.fd < 0; at = end) {
-        pid_t pid = (pid_t)strtol(at, &end, 10);
-        if (end == at)
-            return;
-        if (!is_known(h->box->spawn, pid) && watchdog_is_first(pid))
-            know_first(h, pid);
-    }
+    if (is_known(h->box->spawn, pid) || proc_session(pid) != h->bwrap.pid)
+        return;
+    if (!proc_is_first(pid))
+        end_child(pid);
+    else if (h->first.fd < 0)
+        know_first(h, pid);
 }
 
 static void on_first_ended(void *arg, uint32_t events)
@@ -395,10 +410,10 @@ static void know_bwrap(struct half *h, pid_t pid)
 {
     if (!is_child(pid))
         return;
-    int fd = process_watch(pid);
+    int fd = pidfd_open(pid, 0);
     if (fd < 0) {
-        h->failed = BOX_STEP_BWRAP;
-        h->failed_errno = errno;
+        cannot_be_watched(h);
+        end_child(pid);
         return;
     }
     h->bwrap = (struct process){ pid, fd, NULL };
@@ -451,11 +466,11 @@ static void on_bwrap_ended(void *arg, uint32_t events)
     (void)events;
     reap(&h->bwrap);
     watch_free(take(h->bwrap.watch));
+    /* In this order: it says who it is before it leaves the session. */
+    proc_each_child(take_orphan, h);
     read_reports(h);
     if (h->words_fd >= 0)
         read_words(h);
-    if (h->first.fd < 0)
-        find_orphan(h);
     if (!has_ended(&h->first)) {
         kill_process(&h->first);
         h->first.watch = loop_watch(h->box->spawn->loop, h->first.fd, EPOLLIN, on_first_ended, h);
@@ -485,6 +500,12 @@ static void on_words(void *arg, uint32_t events)
 
 static void watch_memory(struct spawn *s);
 
+/* Who has ended has a number that may be another's. */
+static pid_t pid_of(const struct half *h)
+{
+    return h->gone ? 0 : h->first.pid;
+}
+
 static void on_watchdog(void *arg)
 {
     struct spawn *s = arg;
@@ -494,7 +515,7 @@ static void on_watchdog(void *arg)
     s->watchdog = NULL;
     for (const struct box *b = s->boxes; b && n < n_items(looked_at); b = b->next)
         looked_at[n++] = (struct watched){
-            { b->halves[MAIN].first.pid, b->halves[BROWSER].first.pid }, b->memory, false
+            { pid_of(&b->halves[MAIN]), pid_of(&b->halves[BROWSER]) }, b->memory, false
         };
     watchdog_look(looked_at, n);
     n = 0;
@@ -552,7 +573,8 @@ static void start(struct spawn *s, int64_t id, struct plan *p)
 {
     struct cgroup group;
     struct launch made[HALVES];
-    scoped(mem_free) char *name = mem_format("%lld-%s", (long long)id, p->name);
+    /* Our predecessor, whose ids are the same, may still be ending. */
+    scoped(mem_free) char *name = mem_format("%d-%lld-%s", getpid(), (long long)id, p->name);
 
     int slot = take_uid(s);
     if (slot < 0) {

@@ -69,6 +69,15 @@ static void add_word(struct buf *args, const char *word)
     buf_add(args, word, strlen(word) + 1);
 }
 
+static void prepend(struct buf *args, const char *word)
+{
+    scoped(buf_done) struct buf rest = *args;
+
+    *args = (struct buf){ 0 };
+    add_word(args, word);
+    buf_add(args, rest.data, rest.n);
+}
+
 /* Without the words, which follow each other or stand alone. */
 static void take_out(struct buf *args, const struct ablation *a)
 {
@@ -141,14 +150,12 @@ static _Noreturn void become_box(const struct ablation *a, const struct plan *p,
     bwrap_call(p, &from, &filter, &box, FIRST_FILE, &call);
     /* The first process is bubblewrap's here, and not ours, which speaks with a spawner. */
     take_out(&call.args, &(struct ablation){ .words = { "--as-pid-1" } });
+    prepend(&call.args, "--new-session"); /* as ours does */
     take_out(&call.args, a);
     if (a->with_folder) { /* before the root becomes read-only */
-        struct buf rest = call.args;
-        call.args = (struct buf){ 0 };
-        add_word(&call.args, "--ro-bind");
-        add_word(&call.args, "/srv");
-        add_word(&call.args, "/srv");
-        buf_add(&call.args, rest.data, rest.n);
+        prepend(&call.args, "/srv");
+        prepend(&call.args, "/srv");
+        prepend(&call.args, "--ro-bind");
     }
     if (a->unfiltered) { /* the last two arguments, and the last file */
         size_t at = find_word(&call.args, "--seccomp", 0);

@@ -8,6 +8,7 @@
 #include "exec/watchdog.h"
 
 #include "base/mem.h"
+#include "exec/proc.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -23,42 +24,6 @@ struct family {
     struct process *all; /* by pid */
     size_t n;
 };
-
-static ssize_t read_about(pid_t pid, const char *file, char *text, size_t size)
-{
-    char path[64];
-    (void)snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
-    scoped(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
-
-    text[n > 0 ? n : 0] = '\0';
-    return n;
-}
-
-pid_t watchdog_parent(pid_t pid)
-{
-    char text[512];
-
-    if (read_about(pid, "stat", text, sizeof text) <= 0)
-        return 0;
-    /* 12 (name) S parent ...; the name may hold anything. */
-    const char *tail = strrchr(text, ')');
-    return tail && strlen(tail) > 4 ? (pid_t)strtol(tail + 4, NULL, 10) : 0;
-}
-
-bool watchdog_is_first(pid_t pid)
-{
-    static const char name[] = "\nNSpid:"; /* its number here, in the namespace below, ... */
-    char text[4096];
-    const char *at;
-
-    if (read_about(pid, "status", text, sizeof text) <= 0 || !(at = strstr(text, name)))
-        return false;
-    at += strlen(name);
-    scoped(mem_free) char *numbers = mem_text_n(at, strcspn(at, "\n"));
-    const char *last = strrchr(numbers, '\t');
-    return last && last > numbers && strcmp(last, "\t1") == 0;
-}
 
 static int by_pid(const void *a, const void *b)
 {
@@ -81,7 +46,7 @@ static struct family read_family(void)
             room = room ? 2 * room : 256;
             f.all = mem_resize(f.all, room * sizeof *f.all);
         }
-        f.all[f.n++] = (struct process){ pid, watchdog_parent(pid) };
+        f.all[f.n++] = (struct process){ pid, proc_parent(pid) };
     }
     if (proc)
         (void)closedir(proc);
@@ -108,7 +73,7 @@ static int64_t own_pages(pid_t pid)
 {
     char text[128], *at = text;
 
-    if (read_about(pid, "statm", text, sizeof text) <= 0)
+    if (proc_read(pid, "statm", text, sizeof text) <= 0)
         return 0;
     (void)strtoll(at, &at, 10);
     int64_t resident = strtoll(at, &at, 10), shared = strtoll(at, &at, 10);
@@ -121,7 +86,7 @@ static int64_t own_share(pid_t pid)
     char text[2048];
     const char *at;
 
-    if (read_about(pid, "smaps_rollup", text, sizeof text) <= 0 || !(at = strstr(text, name)))
+    if (proc_read(pid, "smaps_rollup", text, sizeof text) <= 0 || !(at = strstr(text, name)))
         return own_pages(pid);
     return (int64_t)strtoll(at + strlen(name), NULL, 10) * 1024;
 }

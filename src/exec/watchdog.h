@@ -19,12 +19,6 @@ struct watched {
     bool over;    /* set by the look: they have more */
 };
 
-/* The parent of a process; 0 when it has ended. */
-pid_t watchdog_parent(pid_t pid);
-
-/* Whether it is the first one of a process namespace, as a box has one. */
-bool watchdog_is_first(pid_t pid);
-
 /* Looks at all of them at once. What ends meanwhile counts as nothing. */
 void watchdog_look(struct watched *boxes, size_t n);
 

@@ -3,7 +3,6 @@
 
 #include "base/mem.h"
 
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -11,7 +10,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -139,43 +137,12 @@ static void others_do_not_count(void **state)
     assert_false(is_over(&other, 0)); /* nobody is there any more */
 }
 
-/* One that shares our process namespace, or leads one of its own, as that of a box does. */
-static bool is_first(bool leads)
-{
-    int user = geteuid() == 0 ? 0 : CLONE_NEWUSER, end[2];
-    char byte;
-
-    assert_int_equal(pipe(end), 0);
-    pid_t pid = (pid_t)syscall(SYS_clone, (leads ? CLONE_NEWPID | user : 0) | SIGCHLD, NULL, NULL,
-                               NULL, NULL);
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        (void)close(end[1]);
-        (void)!read(end[0], &byte, 1);
-        _exit(0);
-    }
-    bool first = watchdog_is_first(pid);
-    (void)close(end[0]);
-    (void)close(end[1]);
-    assert_int_equal(waitpid(pid, NULL, 0), pid);
-    assert_false(watchdog_is_first(pid));
-    return first;
-}
-
-static void who_leads_a_namespace_is_known(void **state)
-{
-    (void)state;
-    assert_true(is_first(true));
-    assert_false(is_first(false));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_each_has_is_added_up),
         cmocka_unit_test(what_they_share_counts_once),
         cmocka_unit_test(others_do_not_count),
-        cmocka_unit_test(who_leads_a_namespace_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
