@@ -217,8 +217,9 @@ async function sweep(part, { server, orders, tenant }, name, mode) {
     for (let i = 0; i < n; i++) {
         const nth = 1 + Math.floor((i * seen) / n);
         await part.check(`${name}: allocation ${nth} of ${seen} fails, ${mode}`, async () => {
-            // A connection that is open: a new one has to wait where there is no memory for it.
-            await (await fetch(`${server.url}/healthz`)).text();
+            // A connection that is open: a new one has to wait where there is no memory for it. The answer to the first
+            // may close the one that it came by.
+            for (let i = 0; i < 2; i++) await (await fetch(`${server.url}/healthz`)).text();
             orders.begin(MODES[mode], nth);
             try {
                 const { outside, outcome } = await path(tenant, orders);
@@ -230,7 +231,7 @@ async function sweep(part, { server, orders, tenant }, name, mode) {
         });
         assert.ok(!server.ended, `the server has ended, with allocation ${nth} of ${seen} of "${name}": ${server.lastWords.slice(-1500)}`);
     }
-    await part.check(`${name}: few were not let in`, () => assert.ok(outsiders <= n / 4, `${outsiders} of ${n}`));
+    await part.check(`${name}: few were not let in`, () => assert.ok(outsiders <= Math.max(1, n / 4), `${outsiders} of ${n}`));
     const grown = orders.live - before.live;
     const used = (await reserveUsed(server)) - before.reserve;
     await part.check(`${name}: nothing is left of faults that came ${mode}`, () => {
