@@ -8,8 +8,7 @@
 
 struct egress {
     struct outpost *process;
-    egress_refused_fn refused;
-    void *arg;
+    struct egress_user user;
 };
 
 static void on_said(void *arg, const char *what, const json_t *message)
@@ -26,8 +25,16 @@ static void on_said(void *arg, const char *what, const json_t *message)
     log_event(LOG_WARN, "egress.refused", F_INT("child", refusal.child), F_TEXT("box", refusal.box),
               F_TEXT("target", refusal.target), F_TEXT("reason", refusal.reason),
               F_INT("untold", refusal.untold));
-    if (g->refused)
-        g->refused(g->arg, &refusal);
+    if (g->user.refused)
+        g->user.refused(g->user.arg, &refusal);
+}
+
+static void on_died(void *arg)
+{
+    const struct egress *g = arg;
+
+    if (g->user.died)
+        g->user.died(g->user.arg);
 }
 
 int egress_start(const struct egress_options *o, struct egress **out, struct err *e)
@@ -58,6 +65,7 @@ int egress_start(const struct egress_options *o, struct egress **out, struct err
                                              .kind = CAGE_WORLD,
                                              .loopback = policy_opens_loopback(p),
                                              .said = on_said,
+                                             .died = on_died,
                                              .arg = g };
     if (outpost_start(&options, &g->process, e) < 0)
         return -1;
@@ -75,10 +83,9 @@ const struct confined *egress_walls(struct egress *g)
     return outpost_walls(g->process);
 }
 
-void egress_attach(struct egress *g, struct loop *loop, egress_refused_fn fn, void *arg)
+void egress_attach(struct egress *g, struct loop *loop, const struct egress_user *user)
 {
-    g->refused = fn;
-    g->arg = arg;
+    g->user = user ? *user : (struct egress_user){ 0 };
     outpost_attach(g->process, loop);
 }
 

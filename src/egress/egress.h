@@ -31,14 +31,21 @@ struct egress_refusal {
     const char *box, *target, *reason; /* as in "private address" */
     int64_t untold;                    /* of this box, since the last one that was told */
 };
-typedef void (*egress_refused_fn)(void *arg, const struct egress_refusal *what);
+
+/* Who hears of it, on the loop that it is attached to. */
+struct egress_user {
+    void (*refused)(void *arg, const struct egress_refusal *what);
+    /* Its process has ended. Cages that it answered have no way out any more, and will have none. */
+    void (*died)(void *arg);
+    void *arg;
+};
 
 /* Starts the process; call it before there are threads. */
 must_use int egress_start(const struct egress_options *options, struct egress **out, struct err *e);
 
-/* Refusals arrive on this loop from now on, and are logged; fn may be NULL. With no loop, on none:
- * a loop that ends before this does is left so. */
-void egress_attach(struct egress *g, struct loop *loop, egress_refused_fn fn, void *arg);
+/* Refusals arrive on this loop from now on, and are logged; `user` (copied) may be NULL. With no loop,
+ * on none: a loop that ends before this does is left so. */
+void egress_attach(struct egress *g, struct loop *loop, const struct egress_user *user);
 
 /* Ends the process, and with it every connection. */
 void egress_free(struct egress *g);

@@ -90,7 +90,7 @@ static void world_open(struct world *w, const char *const *allow, size_t n)
     if (egress_start(&egress, &w->egress, &e) < 0)
         fail_msg("%s", e.msg);
     spawner_attach(w->spawner, w->loop);
-    egress_attach(w->egress, w->loop, on_refused, w);
+    egress_attach(w->egress, w->loop, &(struct egress_user){ on_refused, NULL, w });
     w->stuck = loop_timer(w->loop, STUCK_MS, on_stuck, w);
     outside_forget();
 }
@@ -702,8 +702,8 @@ static void it_comes_back_on_the_loop_that_comes_next(void **state)
     assert_int_equal(kill(old, SIGKILL), 0);
     while (egress_pid(w.egress) == old)
         turn(&w);
-    egress_attach(w.egress, NULL, NULL, NULL);
-    egress_attach(w.egress, w.loop, on_refused, &w);
+    egress_attach(w.egress, NULL, NULL);
+    egress_attach(w.egress, w.loop, &(struct egress_user){ on_refused, NULL, &w });
     while (egress_pid(w.egress) == 0)
         turn(&w);
     world_close(&w);

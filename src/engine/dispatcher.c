@@ -680,6 +680,15 @@ void dispatcher_forget(struct dispatcher *d, const char *layer)
     }
 }
 
+/* A job in one of them finds out by itself; the next one shall not come into such a slot. */
+void dispatcher_cut_off(struct dispatcher *d)
+{
+    for (struct place *p = d->places; p; p = p->next) {
+        if (!slot_job(p->slot))
+            drop(p);
+    }
+}
+
 void dispatcher_drain(struct dispatcher *d)
 {
     for (struct place *p = d->places; p; p = p->next) {

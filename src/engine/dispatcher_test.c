@@ -234,6 +234,27 @@ static void slots_that_are_lost_together_are_one_failure(void **state)
     assert_non_null(slots_fake->next);
 }
 
+static void who_waits_without_a_network_gets_no_job(void **state)
+{
+    struct house *h = *state;
+    scoped(err_clear) struct err e = { 0 };
+
+    h->settings.warm_slots = 1;
+    slot_fake_ready(slots_fake);
+    pass(h, 0);
+    struct slot *waits = slots_fake;
+    assert_false(waits->has_job);
+    slot_fake_ready(waits);
+    pass(h, 0);
+    dispatcher_cut_off(h->engine.dispatcher);
+    assert_string_equal(status(h), "running"); /* who has a job keeps it */
+    assert_int_equal(store_write(h->engine.store, add_job, h, &e), 0);
+    dispatcher_wake(h->engine.dispatcher);
+    pass(h, 0);
+    assert_string_equal(status(h), "starting_browser"); /* in one that is started for it */
+    assert_false(waits->has_job);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -244,6 +265,7 @@ int main(void)
         TEST(a_job_that_ran_is_not_run_again),
         TEST(where_boxes_are_refused_it_fails_at_once),
         TEST(slots_that_are_lost_together_are_one_failure),
+        TEST(who_waits_without_a_network_gets_no_job),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,6 +182,13 @@ static void on_refused(void *arg, const struct egress_refusal *what)
         agents_refused(e->agents, what);
 }
 
+static void on_egress_died(void *arg)
+{
+    const struct engine *e = arg;
+
+    dispatcher_cut_off(e->dispatcher);
+}
+
 void engine_opened(struct engine *e, const char *level, json_t *layers, char *refusal)
 {
     pthread_mutex_lock(&e->lock);
@@ -202,7 +209,8 @@ static void *run(void *arg)
     e->dispatcher = dispatcher_new(e);
     e->agents = agents_new(e);
     if (e->with.egress)
-        egress_attach(e->with.egress, e->loop, on_refused, e);
+        egress_attach(e->with.egress, e->loop,
+                      &(struct egress_user){ on_refused, on_egress_died, e });
     if (e->with.registry)
         registry_attach(e->with.registry, e->loop);
     e->sweeper = sweeper_new(e);
@@ -210,7 +218,7 @@ static void *run(void *arg)
     loop_run(e->loop);
     survey_free(e->survey);
     if (e->with.egress) /* it and the spawner outlive the loop */
-        egress_attach(e->with.egress, NULL, NULL, NULL);
+        egress_attach(e->with.egress, NULL, NULL);
     if (e->with.registry)
         registry_attach(e->with.registry, NULL);
     sweeper_free(e->sweeper);

@@ -130,6 +130,8 @@ static void bury(struct outpost *p)
     log_event(LOG_ERROR, event, F_INT("pid", pid),
               F_INT("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
               F_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
+    if (p->with.died)
+        p->with.died(p->with.arg);
     if (p->ready) {
         on_restart(p);
     } else {

@@ -26,6 +26,8 @@ struct outpost_options {
     bool loopback; /* as in struct cage_gate */
     /* A message of its own. */
     void (*said)(void *arg, const char *what, const json_t *message);
+    /* The process has ended, and cages that it answered stay without anybody. May be NULL. */
+    void (*died)(void *arg);
     void *arg;
 };
 

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import test, { after } from "node:test";
 import { oneWorkflow } from "../support/artifact.mjs";
 import { Server } from "../support/server.mjs";
+import { Site } from "../support/site.mjs";
 import { Tenant } from "../support/tenant.mjs";
 
 const server = await Server.start();
@@ -78,4 +79,17 @@ test("a helper that dies comes back though the server runs no program, and jobs 
     await t.deploy(oneWorkflow("after", "return 2;"));
     assert.equal(await t.result("after"), 2);
     assertConfined(await helper("impresario-spawn"));
+});
+
+test("a job that comes after the way out has died has the new one", async (c) => {
+    const t = await Tenant.make("processes", server);
+    const site = await Site.open();
+    c.after(() => site.close());
+    await t.deploy(oneWorkflow("goes-out", `return (await fetch("${site.url}/start")).status;`));
+    assert.equal(await t.result("goes-out"), 200);
+    while (!/^impresario_slots_warm [1-9]/m.test(await (await fetch(`${server.url}/metrics`)).text())) continue;
+    const old = await helper("impresario-egress");
+    process.kill(old, "SIGKILL");
+    while ((await helper("impresario-egress")) === old) continue;
+    assert.equal(await t.result("goes-out"), 200);
 });
