@@ -3,6 +3,10 @@
  * Order matters here. Control groups and mounts need the rights that the next step gives up;
  * die-with-parent is forgotten by the kernel when the user changes, so it comes after that; and the
  * descriptors come last, because every earlier step may have to report that it failed.
+ *
+ * Whoever is born here leads a session: what it leaves to the spawner, should it be killed, is known by
+ * that until the first process of its box has said who it is (spawn_main.c). A browser's leads its own
+ * from when it has said so.
  */
 #include "exec/launch.h"
 
@@ -19,13 +23,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum {

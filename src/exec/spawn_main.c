@@ -29,7 +29,6 @@
 #include "exec/wire.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
 #include <sched.h>
