@@ -60,7 +60,8 @@ void dispatcher_cancel(struct dispatcher *d); /* somebody asked for the end of a
 /* True when it was one of its jobs'. */
 bool dispatcher_refused(struct dispatcher *d, const struct egress_refusal *what);
 void dispatcher_forget(struct dispatcher *d, const char *layer); /* it is about to be removed */
-void dispatcher_cut_off(struct dispatcher *d); /* the slots that are there have no network any more */
+/* The slots that are there have no network any more. */
+void dispatcher_cut_off(struct dispatcher *d);
 void dispatcher_drain(struct dispatcher *d);
 void dispatcher_free(struct dispatcher *d);
 
