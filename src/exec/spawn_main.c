@@ -345,10 +345,12 @@ static void know_first(struct half *h, pid_t pid)
 {
     int fd = pidfd_open(pid, 0);
 
-    if (fd < 0 && errno != ESRCH)
+    if (fd < 0 && errno != ESRCH) {
         cannot_be_watched(h);
-    pid_t parent = proc_parent(pid);
-    if (fd >= 0 && parent > 0 && (parent == h->bwrap.pid || parent == getpid()))
+        h->first.pid = pid;
+    }
+    pid_t parent = fd < 0 ? 0 : proc_parent(pid);
+    if (parent > 0 && (parent == h->bwrap.pid || parent == getpid()))
         h->first = (struct process){ pid, fd, NULL };
     else
         fd_close(fd);
@@ -468,6 +470,8 @@ static void on_bwrap_ended(void *arg, uint32_t events)
     /* In this order: it says who it is before it leaves the session. */
     proc_each_child(take_orphan, h);
     read_reports(h);
+    if (h->first.fd < 0 && h->first.pid && is_child(h->first.pid))
+        end_child(h->first.pid);
     if (h->words_fd >= 0)
         read_words(h);
     if (!has_ended(&h->first)) {
