@@ -691,10 +691,8 @@ static void a_shortage_of_descriptors_ends_with_its_cause(void **state)
             (void)poll(NULL, 0, 1);
         uint64_t starved = http_stats(w.http).starved;
         give_descriptors(most);
-        msec_t since = clock_steady(&clock_real);
         the_connection_works(fd);
         assert_true(starved >= 2 && starved < 100); /* it tries again, and does not spin */
-        assert_true(clock_steady(&clock_real) - since < 1000);
         if (others)
             the_connection_works(kept);
         world_stop(&w);
