@@ -7,7 +7,7 @@ BUILD := build
 ASAN := -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all
 TSAN := -Db_sanitize=thread -Db_lundef=false
 
-.PHONY: help setup build run test test-unit test-runner test-system check lint format asan asan-unit tsan clang docs clean bench bench-quick bench-agent bench-agent-short torture torture-quick fuzz
+.PHONY: help setup build run test check lint format asan asan-unit tsan clang docs clean bench bench-quick bench-agent bench-agent-short torture torture-quick fuzz
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
