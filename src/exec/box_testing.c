@@ -55,7 +55,6 @@ static void on_output(void *arg, uint32_t events)
 static void on_exit_told(void *arg, const struct child_exit *how)
 {
     struct run *r = arg;
-
     struct pollfd out = { r->out, 0, 0 };
 
     assert_false(r->ended);

@@ -35,8 +35,7 @@ enum {
     STARTER_FD = HELPER_FD,
     ASK_START = 's',
     ASK_WAIT = 'w',
-    REST_MS =
-        5000, /* the server waits: a process that the kernel does not let go of is left then */
+    REST_MS = 5000, /* the server waits: who does not end in it is left alone */
 };
 
 struct helper {

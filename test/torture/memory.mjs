@@ -219,7 +219,7 @@ async function sweep(part, { server, orders, tenant }, name, mode) {
         await part.check(`${name}: allocation ${nth} of ${seen} fails, ${mode}`, async () => {
             // A connection that is open: a new one has to wait where there is no memory for it. The answer to the first
             // may close the one that it came by.
-            for (let i = 0; i < 2; i++) await (await fetch(`${server.url}/healthz`)).text();
+            for (let turn = 0; turn < 2; turn++) await (await fetch(`${server.url}/healthz`)).text();
             orders.begin(MODES[mode], nth);
             try {
                 const { outside, outcome } = await path(tenant, orders);
