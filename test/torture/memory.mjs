@@ -211,11 +211,12 @@ async function sweep(part, { server, orders, tenant }, name, mode) {
     orders.begin(MODES[mode], Number.MAX_SAFE_INTEGER);
     const { seen } = await path(tenant, orders);
     const before = { live: orders.live, reserve: await reserveUsed(server) };
-    const n = Math.min(seen, part.count);
+    const all = Math.min(seen, part.count);
+    const n = Math.max(0, all - part.from);
     const told = {};
     let outsiders = 0;
-    for (let i = 0; i < n; i++) {
-        const nth = 1 + Math.floor((i * seen) / n);
+    for (let i = part.from; i < all; i++) {
+        const nth = 1 + Math.floor((i * seen) / all);
         await part.check(`${name}: allocation ${nth} of ${seen} fails, ${mode}`, async () => {
             // A connection that is open: a new one has to wait where there is no memory for it. The answer to the first
             // may close the one that it came by.
@@ -252,8 +253,10 @@ export async function memory(part) {
     const server = await Server.start({ env: { LD_PRELOAD: MODULE, NO_MEMORY_FILE: orders.path, IMPRESARIO_KEY_RATE: "100000" } });
     try {
         const tenant = await known(server);
-        for (const name of Object.keys(PATHS).filter((each) => each.includes(part.match))) {
-            for (const mode of Object.keys(MODES)) await sweep(part, { server, orders, tenant }, name, mode);
+        for (const name of Object.keys(PATHS)) {
+            for (const mode of Object.keys(MODES)) {
+                if (`${name}, ${mode}`.includes(part.match)) await sweep(part, { server, orders, tenant }, name, mode);
+            }
         }
     } finally {
         orders.close();

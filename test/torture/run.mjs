@@ -3,10 +3,11 @@
  * The torture tests: what is promised to survive a crash, a power cut or a broken disk is put through
  * them, many times.
  *
- *     run.mjs [--quick] [--count N] [--seed N] [--match TEXT] [PART ...]
+ *     run.mjs [--quick] [--count N] [--seed N] [--match TEXT] [--from N] [PART ...]
  *
- * Without a name all parts run. `--match` is for `calls`, `helpers` and `memory`: what has TEXT in its name. A failure
- * names its seed and its cycle; the same seed makes the same choices again. The quick form makes the same ones each
+ * Without a name all parts run. `--match` is for `calls`, `helpers` and `memory`: what has TEXT in its name. `--from`
+ * is for `memory`: leaves out its first N cases, so that hours of them can be gone through in pieces. A failure names
+ * its seed and its cycle; the same seed makes the same choices again. The quick form makes the same ones each
  * time. Ends with a line that counts.
  */
 import { parseArgs } from "node:util";
@@ -49,8 +50,8 @@ export class Part {
     passed = 0;
     failed = 0;
 
-    constructor(row, count, seed, { quick, match }) {
-        Object.assign(this, { name: row.name, count, seed, quick, match, random: new Random(seed) });
+    constructor(row, count, seed, { quick, match, from }) {
+        Object.assign(this, { name: row.name, count, seed, quick, match, from, random: new Random(seed) });
     }
 
     /** Counts `work` as passed or failed, and goes on. */
@@ -93,14 +94,14 @@ export class Part {
 
 function usage(why) {
     const parts = PARTS.map(({ name }) => name).join(", ");
-    console.error(`${why}\nusage: run.mjs [--quick] [--count N] [--seed N] [--match TEXT] [PART ...]\nparts: ${parts}`);
+    console.error(`${why}\nusage: run.mjs [--quick] [--count N] [--seed N] [--match TEXT] [--from N] [PART ...]\nparts: ${parts}`);
     process.exit(2);
 }
 
 function given() {
     const text = { type: "string" };
     try {
-        return parseArgs({ options: { quick: { type: "boolean" }, count: text, seed: text, match: text }, allowPositionals: true });
+        return parseArgs({ options: { quick: { type: "boolean" }, count: text, seed: text, match: text, from: text }, allowPositionals: true });
     } catch (error) {
         return usage(error.message);
     }
@@ -109,7 +110,7 @@ function given() {
 const { values, positionals } = given();
 const unknown = positionals.filter((name) => !PARTS.some((part) => part.name === name));
 if (unknown.length > 0) usage(`there is no part ${unknown.join(", ")}`);
-for (const name of ["count", "seed"]) {
+for (const name of ["count", "seed", "from"]) {
     if (values[name] !== undefined && !(Number(values[name]) >= 0)) usage(`--${name} takes a number, not ${values[name]}`);
 }
 const seed = Number(values.seed ?? (values.quick ? QUICK_SEED : Date.now() % 2 ** 31));
@@ -121,6 +122,7 @@ for (const row of PARTS) {
     const part = new Part(row, Number(values.count ?? (values.quick ? row.quick : row.full)), seed, {
         quick: values.quick === true,
         match: values.match ?? "",
+        from: Number(values.from ?? 0),
     });
     console.log(`== ${row.name}: ${row.what}, ${part.count} times, seed ${seed}`);
     const began = performance.now();
