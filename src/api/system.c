@@ -60,6 +60,21 @@ static void metric(struct buf *out, const char *name, const char *kind, const ch
     buf_format(out, "%s%s %llu\n", name, labels, (unsigned long long)value);
 }
 
+static void front_metrics(struct http *front, struct buf *out)
+{
+    struct http_stats s = http_stats(front);
+
+    metric(out, "impresario_http_connections", "gauge", "Connections that are open.", "",
+           s.connections);
+    metric(out, "impresario_http_requests_under_way", "gauge",
+           "Requests that have begun and are not answered yet, this one among them.", "",
+           s.under_way);
+    metric(out, "impresario_http_cut_total", "counter",
+           "Connections closed because their clients were too slow.", "", s.cut);
+    metric(out, "impresario_http_starved_total", "counter",
+           "Times that there was no descriptor or memory for a new connection.", "", s.starved);
+}
+
 static void metrics(struct api *a, struct http_req *r)
 {
     static const char *const classes[] = { NULL, NULL, "2xx", "3xx", "4xx", "5xx" };
@@ -79,6 +94,7 @@ static void metrics(struct api *a, struct http_req *r)
                atomic_load(&a->answered[i]));
         help = NULL;
     }
+    front_metrics(http_front(r), &out);
     metric(&out, "impresario_jobs_queued", "gauge", "Jobs that wait for a slot.", "",
            (uint64_t)counts.queued);
     metric(&out, "impresario_jobs_running", "gauge", "Jobs that have a slot.", "",

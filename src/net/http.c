@@ -45,6 +45,8 @@ enum {
     ACCEPT_BATCH = 16,
     /* When there was no descriptor or memory for one: those who wait hardly notice, nor do we. */
     ACCEPT_RETRY_MS = 100,
+    /* Whether those who owe us a body are there: a call of the system for each. */
+    LOOK_MS = 1000,
 };
 
 /* Targets stay as they came: what a %2f means is for the service to say. */
@@ -240,16 +242,31 @@ static bool resume_answered(struct http *h)
     return !stopping;
 }
 
+static void look_at_peers(struct http *h)
+{
+    if (http_now(h) < h->look_at)
+        return;
+    http_close_deserted(h);
+    h->look_at = http_now(h) + LOOK_MS;
+}
+
+static msec_t sooner(msec_t one, msec_t other)
+{
+    return one < other ? one : other;
+}
+
 static int wait_ms(struct http *h)
 {
     MHD_UNSIGNED_LONG_LONG library = 0;
+    msec_t now = http_now(h);
     msec_t wait = INT_MAX;
-    msec_t retry = h->accept_at - http_now(h);
 
     if (MHD_get_timeout(h->daemon, &library) == MHD_YES && library < INT_MAX)
         wait = (msec_t)library;
-    if (retry > 0 && retry < wait)
-        wait = retry;
+    if (h->accept_at > now)
+        wait = sooner(wait, h->accept_at - now);
+    if (h->receiving)
+        wait = sooner(wait, h->look_at > now ? h->look_at - now : 0);
     return (int)wait;
 }
 
@@ -262,6 +279,7 @@ static void *event_main(void *arg)
         eventfd_t woken;
         take_adopted(h);
         (void)MHD_run(h->daemon);
+        look_at_peers(h);
         struct pollfd fds[] = { { epoll, POLLIN, 0 },
                                 { h->wake, POLLIN, 0 },
                                 { may_accept(h) ? h->listener : -1, POLLIN, 0 } };

@@ -113,7 +113,8 @@ struct http_stats {
     uint64_t cut;         /* connections closed because their peer was too slow */
     uint64_t starved;     /* times that there was no descriptor or memory for a new connection */
 };
-struct http_stats http_stats(struct http *h); /* any thread */
+struct http_stats http_stats(struct http *h);      /* any thread */
+struct http *http_front(const struct http_req *r); /* that it came by */
 
 /* What the peer sent, as it sent it. On the event thread it stays until gone(), on another one until
  * http_reply(). */

@@ -27,8 +27,11 @@ struct http {
     int listener, wake;    /* an eventfd */
     uint16_t port;
     pthread_t events;
-    msec_t accept_at; /* not before; the event thread's, as the next one */
-    bool told;        /* it is logged that nothing can be accepted */
+    /* The event thread's: */
+    msec_t accept_at;           /* not before */
+    bool told;                  /* it is logged that nothing can be accepted */
+    struct http_req *receiving; /* those whose body is not here yet */
+    msec_t look_at;             /* not before: whether their peers are still there */
 
     pthread_mutex_t lock;      /* guards the rest, and the answer of every request */
     pthread_cond_t quieter;    /* the last answer was sent, or the service has returned */
@@ -64,6 +67,7 @@ struct http_req {
     bool begun;     /* http_on_access() has seen it */
     bool known;     /* to the service, which will want to hear that it is gone */
     bool completed; /* complete() was called */
+    bool receiving; /* its body, and there is more to come */
     bool dropping;  /* the rest of the body interests no one */
     enum http_take take;
     uint64_t announced; /* content-length; UNKNOWN_LENGTH: chunked */
@@ -81,7 +85,8 @@ struct http_req {
     uint64_t n_answer;             /* bytes of the body, wherever it is */
     size_t unsent;                 /* of http.unsent */
     bool parked;
-    struct http_req *prev, *next; /* in http.parked; `next` alone in http.answered */
+    struct http_req *prev,
+        *next; /* in http.receiving, then http.parked; `next` alone in http.answered */
 };
 
 static inline msec_t http_now(const struct http *h)
@@ -91,6 +96,9 @@ static inline msec_t http_now(const struct http *h)
 
 /* The event thread looks at what has changed for it. Any thread. */
 void http_wake(struct http *h);
+
+/* Closes what is still to receive and whose peer has gone. The event thread. */
+void http_close_deserted(struct http *h);
 
 /* Answers for the service, which is no longer asked. */
 void http_req_refuse(struct http_req *r);

@@ -163,31 +163,35 @@ static void a_part_of_a_file_is_an_answer(void **state)
     world_stop(&w);
 }
 
-/* Another listener's, and one more than there may be. */
-static void a_connection_that_was_accepted_elsewhere_is_served(void **state)
+/* A connection that another listener accepted: its end here, and the peer's. */
+static int accepted_elsewhere(int *peer)
 {
     struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     scoped(fd_close) int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     socklen_t n = sizeof at;
-    int fds[2];
+
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, n), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &n), 0);
+    *peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(*peer, (struct sockaddr *)&at, n), 0);
+    return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+/* One more than there may be. */
+static void a_connection_that_was_accepted_elsewhere_is_served(void **state)
+{
     struct world w;
+    int one, other;
 
     (void)state;
-    assert_int_equal(bind(listener, (struct sockaddr *)&at, n), 0);
-    assert_int_equal(listen(listener, 2), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &n), 0);
     world_start(&w, (struct http_options){ .max_connections = 1 });
-    for (size_t i = 0; i < n_items(fds); i++) {
-        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        assert_int_equal(connect(fds[i], (struct sockaddr *)&at, n), 0);
-        http_adopt(w.http, accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (i == 0)
-            the_connection_works(fds[i]);
-        else
-            assert_true(peer_closed(fds[i]));
-    }
-    fd_close(fds[0]);
-    fd_close(fds[1]);
+    http_adopt(w.http, accepted_elsewhere(&one));
+    the_connection_works(one);
+    http_adopt(w.http, accepted_elsewhere(&other));
+    assert_true(peer_closed(other));
+    fd_close(one);
+    fd_close(other);
     world_stop(&w);
 }
 
@@ -537,6 +541,41 @@ static void a_peer_that_leaves_within_its_body_is_gone(void **state)
     world_stop(&w);
 }
 
+/* All of it is here before the front looks. */
+static int sent_and_closed(const char *text)
+{
+    int peer;
+    int fd = accepted_elsewhere(&peer);
+
+    assert_true(peer_send(peer, text));
+    fd_close(peer);
+    return fd;
+}
+
+/* Nothing tells of the end of its stream any more once it has been read up to there. */
+static void a_peer_that_left_before_its_body_was_read_is_gone(void **state)
+{
+    static const char *const cut[] = {
+        "POST /stream HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n",
+        "POST /stream HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nabc",
+        "POST /early HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nabc",
+        "POST /stream HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n",
+        "POST /stream HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2",
+    };
+    struct world w;
+
+    (void)state;
+    world_start(&w, (struct http_options){ 0 });
+    for (size_t i = 0; i < n_items(cut); i++) {
+        http_adopt(w.http, sent_and_closed(cut[i]));
+        world_wait_gone(&w, (int)i + 1);
+    }
+    http_adopt(w.http,
+               sent_and_closed("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nhi"));
+    world_wait_gone(&w, n_items(cut) + 1);
+    world_stop(&w);
+}
+
 /* Half-closed is not gone: `nc -N` and the like still read. */
 static void a_peer_that_said_all_it_will_say_gets_its_answer(void **state)
 {
@@ -763,6 +802,7 @@ int main(void)
         cmocka_unit_test(a_late_answer_finds_its_request),
         cmocka_unit_test(a_peer_that_left_is_gone_after_the_late_answer),
         cmocka_unit_test(a_peer_that_leaves_within_its_body_is_gone),
+        cmocka_unit_test(a_peer_that_left_before_its_body_was_read_is_gone),
         cmocka_unit_test(a_peer_that_said_all_it_will_say_gets_its_answer),
         cmocka_unit_test(draining_waits_for_answers_and_keeps_no_one),
         cmocka_unit_test(draining_ends_when_its_time_is_up),

@@ -14,8 +14,9 @@
  *   before complete() returns, the usual case, is never suspended at all.
  * - While a connection is suspended nothing reads from it or closes it; that its peer went away is
  *   found out when the answer is sent. So a request always outlives the answer that it is owed.
- * - Its time limit is for silence only, and the end of a stream that arrives together with the last
- *   data escapes it. Deadlines are the keeper's (keeper.h).
+ * - Its time limit is for silence only. Deadlines are the keeper's (keeper.h).
+ * - It hears of the end of a stream when that comes, but not when it was there before the last data were
+ *   read. http_close_deserted() asks.
  */
 #include "net/http_private.h"
 
@@ -32,6 +33,11 @@
 #define PLAIN_TEXT "text/plain; charset=utf-8"
 
 /* --- what a request says ------------------------------------------------------------------- */
+
+struct http *http_front(const struct http_req *r)
+{
+    return r->http;
+}
 
 const char *http_method(const struct http_req *r)
 {
@@ -81,24 +87,20 @@ void *http_user(const struct http_req *r)
 
 /* --- answering ----------------------------------------------------------------------------- */
 
-static void park_remove(struct http_req *r)
+static void list_remove(struct http_req **list, struct http_req *r)
 {
-    *(r->prev ? &r->prev->next : &r->http->parked) = r->next;
+    *(r->prev ? &r->prev->next : list) = r->next;
     if (r->next)
         r->next->prev = r->prev;
-    r->parked = false;
 }
 
-static void park_add(struct http_req *r)
+static void list_add(struct http_req **list, struct http_req *r)
 {
-    struct http *h = r->http;
-
     r->prev = NULL;
-    r->next = h->parked;
+    r->next = *list;
     if (r->next)
         r->next->prev = r;
-    h->parked = r;
-    r->parked = true;
+    *list = r;
 }
 
 /* False when there is no memory for all of it: the library takes its own. */
@@ -145,7 +147,8 @@ static void reply(struct http_req *r, int status, const struct http_header *head
         buf_format(&r->head, "%s: %s\r\n", headers->name, headers->value);
     bool first = false;
     if (r->parked) {
-        park_remove(r);
+        list_remove(&h->parked, r);
+        r->parked = false;
         first = !h->answered;
         r->next = h->answered;
         h->answered = r;
@@ -446,6 +449,27 @@ static void leave(struct http *h)
     pthread_mutex_unlock(&h->lock);
 }
 
+static void receiving(struct http_req *r, bool more)
+{
+    if (r->receiving == more)
+        return;
+    r->receiving = more;
+    (more ? list_add : list_remove)(&r->http->receiving, r);
+}
+
+/* Between two rounds of the library's, which has then used all that it has read: where there is nothing
+ * more to read but the end, the request stays as it is. */
+void http_close_deserted(struct http *h)
+{
+    char next;
+
+    for (struct http_req *r = h->receiving; r; r = r->next) {
+        int fd = r->conn->kept.fd;
+        if (recv(fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+            shutdown(fd, SHUT_RDWR); /* of which the library hears */
+    }
+}
+
 static enum MHD_Result head_is_here(struct http_req *r, const char *method, const char *version)
 {
     struct http *h = r->http;
@@ -458,6 +482,8 @@ static enum MHD_Result head_is_here(struct http_req *r, const char *method, cons
     if (!well_framed(r, version))
         return cut_short(r);
 
+    if (r->announced > 0)
+        receiving(r, true);
     if (!enter(r, true)) {
         http_req_refuse(r);
         return drop_rest(r);
@@ -529,9 +555,10 @@ static enum MHD_Result park(struct http_req *r)
 
     pthread_mutex_lock(&h->lock);
     bool stopping = !r->answered && h->closed;
-    if (!r->answered && !h->closed)
-        park_add(r);
-    bool stay = r->parked;
+    bool stay = !r->answered && !h->closed;
+    if (stay)
+        list_add(&h->parked, r);
+    r->parked = stay;
     pthread_mutex_unlock(&h->lock);
     if (stay)
         MHD_suspend_connection(r->mhd); /* this thread alone resumes */
@@ -544,6 +571,7 @@ static enum MHD_Result request_is_here(struct http_req *r)
 {
     const struct http_service *s = &r->http->service;
 
+    receiving(r, false);
     if (!r->completed && !answered(r)) {
         r->completed = true;
         kept_due(&r->conn->kept, KEPT_FOREVER, false);
@@ -601,6 +629,7 @@ void http_req_end(struct http_req *r)
     struct http *h = r->http;
 
     r->conn->req = NULL;
+    receiving(r, false);
     kept_due(&r->conn->kept, http_now(h) + h->idle_ms + h->grace_ms, false);
     if (r->known)
         h->service.gone(h->service.ctx, r);

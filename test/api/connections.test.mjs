@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { send } from "../support/api.mjs";
+import { Server } from "../support/server.mjs";
 import { Tenant } from "../support/tenant.mjs";
 import { exchange, Wire } from "../support/wire.mjs";
 
@@ -10,6 +11,7 @@ const t = await Tenant.make("connections");
 const JSON_TYPE = { "content-type": "application/json" };
 const headers = { ...JSON_TYPE, "x-api-key": t.key };
 const LIST = "/v1/credentials/list";
+const PATIENCE_MS = 20_000;
 
 test("a body beyond its limit is 413, before it has been sent", async () => {
     const wire = await Wire.open(t.url);
@@ -143,4 +145,30 @@ test("a client that goes in the middle of its body harms nobody", async () => {
     );
     wire.close();
     await t.ok("credentials/list", {});
+});
+
+test("beyond what may be held of bodies it is 503, and what clients left behind is let go", async () => {
+    const server = await Server.start();
+    try {
+        const tenant = await Tenant.make("bodies", server);
+        const BUILD = "/v1/workflows/build";
+        // Half of each body: 16 of them are HELD_MAX of src/net/http.c, and one more finds no room.
+        const half = 16 << 20;
+        const head = { ...JSON_TYPE, "x-api-key": tenant.key, "content-length": 2 * half };
+        const bytes = Wire.request("POST", BUILD, head, Buffer.alloc(half, " "));
+        const wires = await Promise.all(Array.from({ length: 17 }, () => Wire.open(server.url)));
+        const refused = await Promise.any(wires.map((wire) => wire.send(bytes).answer({ method: "POST", target: BUILD })));
+        assert.deepEqual(
+            [refused.status, refused.body.json.code, refused.headers.get("retry-after")],
+            [503, "SERVICE_UNAVAILABLE", "5"],
+        );
+
+        for (const wire of wires) wire.close();
+        const begun = async () =>
+            Number(/^impresario_http_requests_under_way (\d+)$/m.exec(await (await fetch(`${server.url}/metrics`)).text())[1]);
+        for (const began = performance.now(); (await begun()) > 1; )
+            assert.ok(performance.now() - began < PATIENCE_MS, `${await begun()} requests stay under way`);
+    } finally {
+        await server.stop();
+    }
 });
