@@ -48,6 +48,15 @@ static json_t *read_log(const json_t *given)
     return json_array_size(log) > 0 ? take(log) : NULL;
 }
 
+/* In the form that it is kept in: a JSON array as one text. Null when nothing usable came. */
+static void keep_log(json_t *input, const char *name)
+{
+    scoped(json_decref) json_t *log = read_log(json_object_get(input, name));
+    scoped(mem_free) char *text = log ? json_print(log) : NULL;
+
+    json_object_set_new(input, name, text ? json_string(text) : json_null());
+}
+
 /* A file that the build may write, and TypeScript or JavaScript. */
 static bool entry_point_valid(const char *path)
 {
@@ -57,58 +66,66 @@ static bool entry_point_valid(const char *path)
            (strcmp(dot, ".ts") == 0 || strcmp(dot, ".js") == 0 || strcmp(dot, ".mjs") == 0);
 }
 
-static int check(struct call *c, const struct ai_build_spec *spec, struct err *e)
+static int check(const struct call *c, struct err *e)
 {
-    scoped(mem_free) char *params = json_print(spec->params);
+    const char *url = json_text(c->input, "initial_url");
+    const char *entry = json_text(c->input, "entry_point");
+    const json_t *params = json_object_get(c->input, "params");
+    scoped(mem_free) char *printed = params ? json_print(params) : mem_text("");
 
-    if (strncasecmp(spec->initial_url, "http://", 7) != 0 &&
-        strncasecmp(spec->initial_url, "https://", 8) != 0) {
+    if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0) {
         issue_custom(c->issues, "initial_url", "must be an http or https address");
         return err_set(e, ERR_INPUT, "initial_url must be an http or https address");
     }
-    if (!entry_point_valid(spec->entry_point)) {
+    if (!entry_point_valid(entry)) {
         issue_custom(c->issues, "entry_point", "must be a relative path that ends in .ts");
         return err_set(e, ERR_INPUT,
                        "entry_point \"%s\" is not a relative path of a module (write it like "
                        "index.ts or src/index.ts)",
-                       spec->entry_point);
+                       entry);
     }
-    if (strlen(params) > LIMIT_PARAMS)
+    if (strlen(printed) > LIMIT_PARAMS)
         return err_set(e, ERR_TOO_LARGE, "params are larger than %d KiB as JSON",
                        LIMIT_PARAMS / 1024);
-    if (!engine_has_model(c->with->settings) && !spec->action_log)
-        return err_set(e, ERR_PRECONDITION,
-                       "This server has no model to write workflows with: set "
-                       "IMPRESARIO_MODEL_PROVIDER (anthropic or openai), IMPRESARIO_MODEL and "
-                       "IMPRESARIO_MODEL_API_KEY (for a server of your own "
-                       "IMPRESARIO_MODEL_BASE_URL), or send an action_log, from which a workflow "
-                       "is made without a model");
     return 0;
+}
+
+static int prepare(struct call *c, struct err *e)
+{
+    keep_log(c->input, "network_log");
+    keep_log(c->input, "action_log");
+    if (!json_text(c->input, "entry_point"))
+        json_object_set_new(c->input, "entry_point", json_string("index.ts"));
+    return check(c, e);
 }
 
 static int build(struct call *c, struct db *db, json_t **out, struct err *e)
 {
     const json_t *descriptions = json_object_get(c->input, "descriptions");
     const json_t *params = json_object_get(c->input, "params");
-    const char *entry = json_text(c->input, "entry_point");
     scoped(json_decref) json_t *list = json_is_string(descriptions)
                                            ? json_pack("[O]", descriptions)
                                            : json_incref(json_shared(descriptions));
     scoped(json_decref) json_t *given = params ? json_incref(json_shared(params)) : json_object();
-    scoped(json_decref) json_t *network = read_log(json_object_get(c->input, "network_log"));
-    scoped(json_decref) json_t *actions = read_log(json_object_get(c->input, "action_log"));
     const struct ai_build_spec spec = {
         .tenant = c->tenant,
         .descriptions = list,
         .initial_url = json_text(c->input, "initial_url"),
         .params = given,
-        .network_log = network,
-        .action_log = actions,
-        .entry_point = entry ? entry : "index.ts",
+        .network_log = json_text(c->input, "network_log"),
+        .action_log = json_text(c->input, "action_log"),
+        .entry_point = json_text(c->input, "entry_point"),
     };
     struct id id;
 
-    if (check(c, &spec, e) < 0 || ai_build_create(db, &spec, &id, e) < 0 ||
+    if (!engine_has_model(c->with->settings) && !spec.action_log)
+        return err_set(e, ERR_PRECONDITION,
+                       "This server has no model to write workflows with: set "
+                       "IMPRESARIO_MODEL_PROVIDER (anthropic or openai), IMPRESARIO_MODEL and "
+                       "IMPRESARIO_MODEL_API_KEY (for a server of your own "
+                       "IMPRESARIO_MODEL_BASE_URL), or send an action_log, from which a workflow "
+                       "is made without a model");
+    if (ai_build_create(db, &spec, &id, e) < 0 ||
         call_audit(c, db, "ai_build.created", id.text, NULL, e) < 0)
         return -1;
     *out = json_pack("{s:s,s:s}", "build_id", id.text, "status", "pending");
@@ -204,7 +221,7 @@ static int cancel(struct call *c, struct db *db, json_t **out, struct err *e)
 }
 
 const struct route build_routes[] = {
-    { ROUTE_CREATE, "/v1/workflows/build", build, LIMIT_BUILD_BODY },
+    { ROUTE_CREATE, "/v1/workflows/build", build, LIMIT_BUILD_BODY, prepare },
     { ROUTE_READ, "/v1/workflows/buildStatus", build_status },
     { ROUTE_WRITE, "/v1/workflows/cancelBuild", cancel },
     { 0 },

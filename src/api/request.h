@@ -30,7 +30,8 @@ struct api {
     json_t *table;         /* routes.json */
     struct entry *entries; /* sorted by path, then method */
     size_t n_entries;
-    struct pool *disk; /* makes uploads durable */
+    struct pool *disk;   /* makes uploads durable */
+    struct pool *bodies; /* reads large ones */
     struct waiting *waiting;
     struct keyring *keys;      /* event thread, as are the next */
     struct rates *rates;       /* of keys */

@@ -28,7 +28,7 @@ typedef int (*rest_fn)(struct db *db, const char *tenant, char cursor[static ID_
 struct call {
     const struct api_options *with;
     const char *tenant, *key;   /* ids */
-    const json_t *input;        /* an object that satisfies the route's schema */
+    json_t *input;              /* an object that satisfies the route's schema */
     const char *request_digest; /* of all that was asked, for nonces */
     const struct upload *upload;
     json_t *issues;       /* a handler that refuses its input may say where: issue_custom() */
@@ -49,9 +49,13 @@ enum { HANDLER_WAIT = 1 }; /* nothing new yet; only when the input has wait_seco
 /* 0 and `*out`, or -1 with a fault, or HANDLER_WAIT with the answer as it stands in `*out`. */
 typedef int (*handler_fn)(struct call *c, struct db *db, json_t **out, struct err *e);
 
+/* Before it, outside of any transaction and not on the writer: what takes time and needs no store. What it
+ * puts into the input is as it left it when the handler runs. 0, or -1 with a fault. */
+typedef int (*prepare_fn)(struct call *c, struct err *e);
+
 enum route_kind {
     ROUTE_END,
-    ROUTE_READ,   /* on the event thread, or the waiting one */
+    ROUTE_READ,   /* on the event thread, the waiting one, or that for large bodies */
     ROUTE_FILE,   /* the same on a thread that may wait for the disk: it reads blobs */
     ROUTE_WRITE,  /* on the store's writer; answered when it is durable */
     ROUTE_CREATE, /* the same, and an Idempotency-Key counts */
@@ -62,7 +66,8 @@ struct route {
     enum route_kind kind;
     const char *path;
     handler_fn handler;
-    size_t max_body; /* 0: LIMIT_BODY */
+    size_t max_body;    /* 0: LIMIT_BODY */
+    prepare_fn prepare; /* or NULL */
 };
 
 extern const struct route deployment_routes[], workflow_routes[], job_routes[], log_routes[],

@@ -4,7 +4,8 @@
  * word to an envelope.
  *
  * Reads run on the event thread: SQLite answers them from memory, and handing them to a worker was
- * measured to cost more than they do. Writes run on the store's writer, many in one commit, and are
+ * measured to cost more than they do. So are bodies read, but for large ones, which have threads of their
+ * own: what one client sends is not waited for by all. Writes run on the store's writer, many in one commit, and are
  * answered from there once they are durable. Nothing on the event thread waits for the disk.
  */
 #include "api/errors.h"
@@ -136,6 +137,7 @@ static void reply_with(struct request *r, int status, struct buf *body,
         headers[n++] = (struct http_header){ "allow", allow };
     if (r->call.next_cursor[0])
         headers[n++] = (struct http_header){ "x-next-cursor", r->call.next_cursor };
+    json_decref(take(r->input)); /* large ones not on the event thread, which would be last */
     atomic_fetch_add(&r->api->answered[status / 100], 1);
     log_event(LOG_DEBUG, "http.answered", F_TEXT("request", r->id),
               F_TEXT("route", r->entry ? r->entry->path : NULL), F_INT("status", status));
@@ -544,22 +546,21 @@ bool request_take(struct request *r, json_t *taken)
                              .request_digest = r->digest,
                              .upload = &r->upload,
                              .issues = r->issues };
+    if (r->entry->route->prepare && r->entry->route->prepare(&r->call, &e) < 0) {
+        request_fail(r, &e);
+        return false;
+    }
     return true;
 }
 
-static void complete(void *ctx, struct http_req *http)
+static void take_body(void *arg)
 {
-    struct request *r = http_user(http);
+    struct request *r = arg;
     scoped(err_clear) struct err e = { 0 };
     json_t *document = NULL;
     size_t n;
+    const char *body = http_body(r->http, &n);
 
-    (void)ctx;
-    if (r->entry->route->kind == ROUTE_UPLOAD) {
-        upload_complete(r);
-        return;
-    }
-    const char *body = http_body(http, &n);
     if (n == 0)
         document = json_object();
     else if (json_parse(body, n, LIMIT_JSON_DEPTH, &document, &e) < 0) {
@@ -569,6 +570,19 @@ static void complete(void *ctx, struct http_req *http)
     }
     if (request_take(r, document))
         request_run(r);
+}
+
+static void complete(void *ctx, struct http_req *http)
+{
+    struct request *r = http_user(http);
+
+    (void)ctx;
+    if (r->entry->route->kind == ROUTE_UPLOAD)
+        upload_complete(r);
+    else if (http_received(http) > LIMIT_BODY_AT_ONCE)
+        pool_run(r->api->bodies, take_body, r);
+    else
+        take_body(r);
 }
 
 /* ---- running ---- */
@@ -670,7 +684,7 @@ int wait_unless_changed(struct call *c, const char *state, bool final)
 
 int api_start(const struct api_options *options, struct api **out, struct err *e)
 {
-    enum { DISK_THREADS = 4 };
+    enum { DISK_THREADS = 4, BODY_THREADS = 2 };
     struct keyring *keys = NULL;
 
     if (keyring_open(options->store, options->settings->data, &keys, e) < 0)
@@ -681,6 +695,7 @@ int api_start(const struct api_options *options, struct api **out, struct err *e
     a->service = (struct http_service){ a, begin, chunk, complete, too_large, gone, unavailable };
     fill_table(a);
     a->disk = pool_new(DISK_THREADS);
+    a->bodies = pool_new(BODY_THREADS);
     a->waiting = waiting_start(a);
     a->refusals = refusals_new(options->store, options->sealer);
     a->rates = rates_new(options->settings->key_rate);
@@ -701,6 +716,7 @@ void api_drain(struct api *a)
 
 void api_stop(struct api *a)
 {
+    pool_free(take(a->bodies)); /* which may ask the next, and the waiting */
     pool_free(take(a->disk));
     waiting_stop(take(a->waiting));
 }

@@ -46,6 +46,9 @@ enum {
     /* All of an upload's JSON but `source`: four short fields. */
     LIMIT_UPLOAD_REST = 64 * 1024,
 
+    /* A body is read where its request came, as long as that takes less than a millisecond or so. */
+    LIMIT_BODY_AT_ONCE = 64 * 1024,
+
     /* A request for an AI build, with what its client recorded, and how many entries of that. */
     LIMIT_BUILD_BODY = 32 * 1024 * 1024,
     LIMIT_LOG_ENTRIES = 20000,

@@ -31,25 +31,45 @@ static int check_open(struct db *db, const char *tenant, struct err *e)
     return 0;
 }
 
+static int recording_add(struct db *db, const char *id, const struct ai_build_spec *spec,
+                         struct err *e)
+{
+    static const struct stmt ADD = { "ai_recording.add",
+                                     "INSERT INTO ai_recording (build_id, network_log, action_log)"
+                                     " VALUES ($1, $2, $3)" };
+
+    if (!spec->network_log && !spec->action_log)
+        return 0;
+    return db_run(db, e, &ADD, P_TEXT(id), P_TEXT(spec->network_log), P_TEXT(spec->action_log));
+}
+
+/* A build that has ended needs it no more. */
+static int recording_drop(struct db *db, const char *id, struct err *e)
+{
+    static const struct stmt DROP = { "ai_recording.drop",
+                                      "DELETE FROM ai_recording WHERE build_id = $1" };
+
+    return db_run(db, e, &DROP, P_TEXT(id));
+}
+
 int ai_build_create(struct db *db, const struct ai_build_spec *spec, struct id *id, struct err *e)
 {
     static const struct stmt ADD = {
         "ai_build.add",
         "INSERT INTO ai_build (id, tenant_id, status, descriptions, initial_url, params,"
-        " network_log, action_log, entry_point, created_at, updated_at)"
-        " VALUES ($1, $2, 'pending', $3, $4, $5, $6, $7, $8, $9, $9)"
+        " entry_point, created_at, updated_at)"
+        " VALUES ($1, $2, 'pending', $3, $4, $5, $6, $7, $7)"
     };
     scoped(mem_free) char *descriptions = json_print(spec->descriptions);
     scoped(mem_free) char *params = json_print(spec->params);
-    scoped(mem_free) char *network = spec->network_log ? json_print(spec->network_log) : NULL;
-    scoped(mem_free) char *actions = spec->action_log ? json_print(spec->action_log) : NULL;
 
     if (check_open(db, spec->tenant, e) < 0)
         return -1;
     *id = id_new(db_env(db));
     if (db_run(db, e, &ADD, P_TEXT(id->text), P_TEXT(spec->tenant), P_TEXT(descriptions),
-               P_TEXT(spec->initial_url), P_TEXT(params), P_TEXT(network), P_TEXT(actions),
-               P_TEXT(spec->entry_point), P_INT(db_now(db))) < 0)
+               P_TEXT(spec->initial_url), P_TEXT(params), P_TEXT(spec->entry_point),
+               P_INT(db_now(db))) < 0 ||
+        recording_add(db, id->text, spec, e) < 0)
         return -1;
     db_changed(db, "ai_builds");
     return 0;
@@ -122,7 +142,7 @@ int ai_build_cancel(struct db *db, const char *tenant, const char *id, char stat
 {
     static const struct stmt DROP = {
         "ai_build.drop", "UPDATE ai_build SET status = 'failed', cancel_at = $2, updated_at = $2,"
-                         " network_log = NULL, action_log = NULL, error = 'Cancelled on request'"
+                         " error = 'Cancelled on request'"
                          " WHERE id = $1 AND status = 'pending'"
     };
     static const struct stmt ASK = {
@@ -133,8 +153,10 @@ int ai_build_cancel(struct db *db, const char *tenant, const char *id, char stat
 
     if (ai_build_get(db, tenant, id, keep_status, status, e) < 0)
         return -1;
-    if (strcmp(status, "pending") == 0)
-        return changed(db, id, db_run(db, e, &DROP, P_TEXT(id), P_INT(now)));
+    if (strcmp(status, "pending") == 0) {
+        int n = db_run(db, e, &DROP, P_TEXT(id), P_INT(now));
+        return n < 0 || recording_drop(db, id, e) < 0 ? -1 : changed(db, id, n);
+    }
     if (strcmp(status, "agent_running") != 0)
         return 0;
     if (db_run(db, e, &ASK, P_TEXT(id), P_INT(now)) < 0)
@@ -175,8 +197,6 @@ void ai_task_done(struct ai_task *t)
 {
     json_decref(t->descriptions);
     json_decref(t->params);
-    json_decref(t->network_log);
-    json_decref(t->action_log);
     json_decref(t->state);
     mem_free(t->initial_url);
     mem_free(t->entry_point);
@@ -199,7 +219,7 @@ int ai_build_claim(struct db *db, int64_t epoch, const char *after, struct ai_ta
         "   WHERE status IN ('pending', 'agent_running', 'deploying')"
         "   AND (epoch IS NULL OR epoch < $1) ORDER BY tenant_id <= $3, tenant_id, id LIMIT 1)"
         " RETURNING id, tenant_id, status, deployment_id, descriptions, initial_url, params,"
-        " network_log, action_log, entry_point, state, steps, tokens_in, tokens_out, cost,"
+        " entry_point, state, steps, tokens_in, tokens_out, cost,"
         " spent_ms, tries"
     };
 
@@ -220,13 +240,11 @@ int ai_build_claim(struct db *db, int64_t epoch, const char *after, struct ai_ta
             t.descriptions = parsed(row_text(r, 4));
             t.initial_url = mem_text(row_text(r, 5));
             t.params = parsed(row_text(r, 6));
-            t.network_log = parsed(row_text(r, 7));
-            t.action_log = parsed(row_text(r, 8));
-            t.entry_point = mem_text(row_text(r, 9));
-            t.state = parsed(row_text(r, 10));
-            t.usage = (struct ai_usage){ row_int(r, 11), row_int(r, 12), row_int(r, 13),
-                                         row_int(r, 14), row_int(r, 15) };
-            tries = row_int(r, 16);
+            t.entry_point = mem_text(row_text(r, 7));
+            t.state = parsed(row_text(r, 8));
+            t.usage = (struct ai_usage){ row_int(r, 9), row_int(r, 10), row_int(r, 11),
+                                         row_int(r, 12), row_int(r, 13) };
+            tries = row_int(r, 14);
         }
         changed(db, t.id.text, 1);
         if (t.deploying || tries <= AI_BUILD_TRIES) {
@@ -241,6 +259,23 @@ int ai_build_claim(struct db *db, int64_t epoch, const char *after, struct ai_ta
         if (r < 0)
             return -1;
     }
+}
+
+int ai_build_recording(struct db *db, const char *id, char **network_log, char **action_log,
+                       struct err *e)
+{
+    static const struct stmt GET = {
+        "ai_recording.get", "SELECT network_log, action_log FROM ai_recording WHERE build_id = $1"
+    };
+    scoped(rows_free) struct rows *r = db_query(db, &GET, P_TEXT(id));
+    int found = rows_next(r, e);
+
+    *network_log = *action_log = NULL;
+    if (found > 0) {
+        *network_log = mem_text(row_text(r, 0));
+        *action_log = mem_text(row_text(r, 1));
+    }
+    return found < 0 ? -1 : 0;
 }
 
 int ai_build_step(struct db *db, const char *id, const struct ai_step *step, const char *state,
@@ -297,16 +332,15 @@ int ai_build_end(struct db *db, const char *id, const char *error, const struct 
 {
     static const struct stmt END = {
         "ai_build.end", "UPDATE ai_build SET status = $2, error = $3, steps = $4, tokens_in = $5,"
-                        " tokens_out = $6, cost = $7, spent_ms = $8, updated_at = $9, state = NULL,"
-                        " network_log = NULL, action_log = NULL"
+                        " tokens_out = $6, cost = $7, spent_ms = $8, updated_at = $9, state = NULL"
                         " WHERE id = $1 AND status IN ('agent_running', 'deploying')"
     };
 
-    return changed(db, id,
-                   db_run(db, e, &END, P_TEXT(id), P_TEXT(error ? "failed" : "ready"),
-                          P_TEXT(error), P_INT(usage->steps), P_INT(usage->tokens_in),
-                          P_INT(usage->tokens_out), P_INT(usage->cost), P_INT(usage->spent_ms),
-                          P_INT(db_now(db))));
+    int n = db_run(db, e, &END, P_TEXT(id), P_TEXT(error ? "failed" : "ready"), P_TEXT(error),
+                   P_INT(usage->steps), P_INT(usage->tokens_in), P_INT(usage->tokens_out),
+                   P_INT(usage->cost), P_INT(usage->spent_ms), P_INT(db_now(db)));
+
+    return n < 0 || recording_drop(db, id, e) < 0 ? -1 : changed(db, id, n);
 }
 
 int ai_build_each_cancelled(struct db *db, void (*row)(void *arg, const char *id), void *arg,

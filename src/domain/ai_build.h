@@ -20,8 +20,8 @@ struct ai_build_spec {
     const char *tenant;
     const json_t *descriptions; /* array of texts */
     const char *initial_url;
-    const json_t *params;                   /* object */
-    const json_t *network_log, *action_log; /* arrays of objects, or NULL */
+    const json_t *params;                 /* object */
+    const char *network_log, *action_log; /* what was recorded: JSON arrays of objects, or NULL */
     const char *entry_point;
 };
 
@@ -76,7 +76,6 @@ struct ai_task {
     bool deploying;
     struct id deployment; /* when deploying */
     json_t *descriptions, *params;
-    json_t *network_log, *action_log; /* or NULL */
     char *initial_url, *entry_point;
     json_t *state; /* NULL: nothing was done yet */
     struct ai_usage usage;
@@ -88,6 +87,10 @@ void ai_task_done(struct ai_task *t);
  * the way. */
 must_use int ai_build_claim(struct db *db, int64_t epoch, const char *after, struct ai_task *out,
                             struct err *e);
+
+/* What was recorded, as it was given; the caller frees it. NULL: nothing was, or the build has ended. */
+must_use int ai_build_recording(struct db *db, const char *id, char **network_log,
+                                char **action_log, struct err *e);
 
 /* A step that was taken: its row, and the state to go on from. 1, or 0 when the build is not at
  * work any more. `state` NULL keeps the one before. */

@@ -210,6 +210,19 @@ static void count_step(void *arg, int64_t seq, const struct ai_step *s)
     assert_string_equal(s->what, "Looked at the page");
 }
 
+static void expect_recording(struct db *db, const char *build, const char *wanted)
+{
+    scoped(err_clear) struct err e = { 0 };
+    scoped(mem_free) char *network = NULL, *actions = NULL;
+
+    assert_int_equal(ai_build_recording(db, build, &network, &actions, &e), 0);
+    assert_null(network);
+    if (wanted)
+        assert_string_equal(actions, wanted);
+    else
+        assert_null(actions);
+}
+
 static void ai_builds(struct world *w, struct db *db)
 {
     scoped(err_clear) struct err e = { 0 };
@@ -219,6 +232,7 @@ static void ai_builds(struct world *w, struct db *db)
                                         .descriptions = descriptions,
                                         .initial_url = "http://127.0.0.1/",
                                         .params = params,
+                                        .action_log = "[{}]",
                                         .entry_point = "index.ts" };
     const struct ai_step step = { .kind = "snapshot", .what = "Looked at the page", .ok = -1 };
     const struct ai_usage usage = { .steps = 1 };
@@ -232,7 +246,9 @@ static void ai_builds(struct world *w, struct db *db)
 
     /* one that waits is cancelled at once; another tenant's is unknown */
     assert_int_equal(ai_build_cancel(db, w->other.text, second.text, status, &e), -1);
+    expect_recording(db, second.text, "[{}]");
     assert_int_equal(ai_build_cancel(db, w->tenant.text, second.text, status, &e), 1);
+    expect_recording(db, second.text, NULL);
     assert_int_equal(ai_build_cancel(db, w->tenant.text, second.text, status, &e), 0);
     assert_string_equal(status, "failed");
 
@@ -254,7 +270,9 @@ static void ai_builds(struct world *w, struct db *db)
     /* three times without a step is enough */
     assert_int_equal(ai_build_claim(db, 3, "", &task, &e), 1);
     ai_task_done(&task);
+    expect_recording(db, first.text, "[{}]");
     assert_int_equal(ai_build_claim(db, 4, "", &task, &e), 0);
+    expect_recording(db, first.text, NULL);
     assert_int_equal(ai_build_step(db, first.text, &step, NULL, &usage, &e), 0);
 
     /* failed ones stay listed for a while */

@@ -251,10 +251,15 @@ static void begin(void *arg)
         agent_end(a, why);
         return;
     }
+    agent_recall(a, !a->task.state);
+}
+
+void agent_recalled(struct agent *a)
+{
     if (engine_has_model(a->engine->settings)) {
         begin_state(a);
         agent_think(a);
-    } else if (a->task.action_log) {
+    } else if (a->recording.actions) {
         if (!a->task.state)
             a->task.state = json_object();
         agent_compose(a);
@@ -288,6 +293,7 @@ void agent_free(struct agent *a)
     if (!a)
         return;
     thought_abandon(a->thought);
+    study_abandon(a->study);
     timer_free(a->deadline);
     timer_free(a->later);
     hands_free(a->hands);
@@ -302,6 +308,7 @@ void agent_free(struct agent *a)
     mem_free(a->workflow_name);
     mem_free(a->summary);
     mem_free(a->last_words);
+    recording_done(&a->recording);
     ai_task_done(&a->task);
     mem_free(a);
 }

@@ -50,7 +50,7 @@ void agent_compose(void *arg)
     json_object_set_new(request, "initial_url", json_string(a->task.initial_url));
     json_object_set(request, "params", a->task.params);
     json_object_set_new(request, "entry_point", json_string(a->task.entry_point));
-    json_object_set(request, "action_log", a->task.action_log);
+    json_object_set(request, "action_log", a->recording.actions);
     json_object_set_new(request, "credential_names", json_array());
     json_object_foreach(a->secrets, name, value)
         json_array_append_new(json_object_get(request, "credential_names"), json_string(name));

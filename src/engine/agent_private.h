@@ -12,6 +12,12 @@
 #include "engine/proof.h"
 #include "model/model.h"
 
+/* What was recorded before the build, or NULL, and in short for the first turn. */
+struct recording {
+    json_t *network, *actions; /* arrays of objects */
+    char *network_digest, *actions_digest;
+};
+
 struct agent {
     struct agents *owner;
     struct engine *engine;
@@ -24,6 +30,8 @@ struct agent {
     char *last_words; /* why it failed; NULL: it is ready */
     int faults;       /* of the server, one after the other */
 
+    struct recording recording;
+    struct study *study;     /* it is being read */
     struct thought *thought; /* the model is asked */
 
     size_t call; /* of the calls of the last turn, the one under way */
@@ -55,6 +63,17 @@ void agent_then(struct agent *a, void (*fn)(void *arg)); /* soon, on the loop */
 /* Something that nobody's files are to blame for, nor can repair: told as a step, and fn() tries it
  * again after a pause. When that does not help either, the build ends with the reason. */
 void agent_fault(struct agent *a, const char *why, void (*fn)(void *arg));
+
+/* Goes on with what agent_recall() has read. */
+void agent_recalled(struct agent *a);
+
+/* ---- agent_recording.c: what a client recorded ---- */
+
+void agent_recall(struct agent *a, bool digests);
+void begin_log(struct agent *a, const json_t *input); /* a tool: parts of it */
+/* Whoever waits for it waits no more. */
+void study_abandon(struct study *s);
+void recording_done(struct recording *r);
 
 /* ---- agent_think.c: the model is asked, and what it said is taken up ---- */
 

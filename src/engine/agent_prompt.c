@@ -80,13 +80,11 @@ char *prompt_foreign(const char *text)
     return mem_format("<data>\n%s%s\n</data>", buf_str(&safe), text);
 }
 
-static void add_recording(struct buf *out, const struct agent *a, const json_t *log,
-                          enum evidence which, const char *words)
+static void add_recording(struct buf *out, const char *digest, const char *words)
 {
-    if (!log)
+    if (!digest)
         return;
-    scoped(mem_free) char *text = evidence_digest(log, which, a->secrets);
-    scoped(mem_free) char *marked = prompt_foreign(text);
+    scoped(mem_free) char *marked = prompt_foreign(digest);
     buf_format(out, "\n%s\n%s\n", words, marked);
 }
 
@@ -110,10 +108,9 @@ json_t *prompt_first_turn(const struct agent *a)
     json_object_foreach(a->secrets, name, value)
         buf_format(&text, " \"%s\"", name);
     buf_text(&text, json_object_size(a->secrets) ? "\n" : " none\n");
-    add_recording(&text, a, a->task.action_log, EVIDENCE_ACTIONS,
+    add_recording(&text, a->recording.actions_digest,
                   "A person recorded these actions while doing the task:");
-    add_recording(&text, a, a->task.network_log, EVIDENCE_NETWORK,
-                  "Requests that were recorded meanwhile:");
+    add_recording(&text, a->recording.network_digest, "Requests that were recorded meanwhile:");
     return json_pack("{s:s,s:[{s:s,s:s}]}", "role", "user", "parts", "type", "text", "text",
                      buf_str(&text));
 }

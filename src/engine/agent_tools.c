@@ -4,7 +4,6 @@
  * build. Those that look at the page are in agent_hands.c, clean runs in agent_proof.c.
  */
 #include "engine/agent_private.h"
-#include "engine/evidence.h"
 #include "engine/files.h"
 
 #include <stdlib.h>
@@ -19,7 +18,6 @@ static void begin_list(struct agent *a, const json_t *input);
 static void begin_read(struct agent *a, const json_t *input);
 static void begin_write(struct agent *a, const json_t *input);
 static void begin_edit(struct agent *a, const json_t *input);
-static void begin_log(struct agent *a, const json_t *input);
 static void begin_run(struct agent *a, const json_t *input);
 static void begin_finish(struct agent *a, const json_t *input);
 static void begin_give_up(struct agent *a, const json_t *input);
@@ -278,22 +276,6 @@ static void begin_edit(struct agent *a, const json_t *input)
             mem_format("%.*s%s%s", (int)(at - text), text, new, at + strlen(old));
         keep_file(a, json_text(input, "path"), changed);
     }
-}
-
-static void begin_log(struct agent *a, const json_t *input)
-{
-    const char *which = json_text(input, "log");
-
-    bool network = which && strcmp(which, "network") == 0;
-    if (!network && (!which || strcmp(which, "actions") != 0)) {
-        answer(a, false, "log is \"network\" or \"actions\"");
-        return;
-    }
-    scoped(mem_free) char *text =
-        evidence_page(network ? a->task.network_log : a->task.action_log,
-                      network ? EVIDENCE_NETWORK : EVIDENCE_ACTIONS, json_int(input, "from", 1),
-                      json_text(input, "search"), a->secrets);
-    agent_answer(a, &(struct answer){ .ok = true, .foreign = true, .text = text });
 }
 
 /* ---- the end ---- */
