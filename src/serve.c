@@ -318,7 +318,7 @@ static void block_signals(sigset_t *ends)
 
 static int run(struct server *s, const sigset_t *ends, struct err *e)
 {
-    int signal_number;
+    siginfo_t info;
 
     if (start(s, e) < 0)
         return -1;
@@ -327,14 +327,21 @@ static int run(struct server *s, const sigset_t *ends, struct err *e)
     (void)fflush(stdout);
     log_event(LOG_INFO, "server.listening", F_TEXT("url", url), F_TEXT("data", s->settings.data),
               F_TEXT("version", IMPRESARIO_VERSION));
-    if (sigwait(ends, &signal_number) != 0)
-        return err_set(e, ERR_INTERNAL, "waiting for signals failed");
-
-    log_event(LOG_INFO, "server.draining", F_INT("signal", signal_number));
+    while (sigwaitinfo(ends, &info) < 0) {
+        if (errno != EINTR)
+            return err_set_errno(e, ERR_INTERNAL, errno, "wait for signals");
+    }
+    log_event(LOG_INFO, "server.draining", F_INT("signal", info.si_signo));
     api_drain(s->api);
     engine_drain(s->engine);
     http_drain(s->http);
-    return store_write(s->store, note_stop, s, e);
+    if (store_write(s->store, note_stop, s, e) < 0)
+        return -1;
+    if (info.si_pid == getpid()) /* helper_may_start_later() */
+        return err_set(e, ERR_UNAVAILABLE,
+                       "a process that starts helpers has ended, and without it the server cannot "
+                       "go on: start it again");
+    return 0;
 }
 
 int serve_main(int argc, char **argv)

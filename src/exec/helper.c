@@ -11,6 +11,7 @@
 #include "exec/helper.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "exec/confine.h"
 #include "exec/proc.h"
 #include "exec/wire.h"
@@ -42,6 +43,7 @@ struct helper {
     pid_t starter;
     int fd;     /* to it */
     bool asked; /* for a process, and its answer is not heard yet */
+    bool lost;  /* the starter has ended */
     pid_t pid;
 };
 
@@ -242,10 +244,22 @@ int helper_start(struct helper *h, const int *fds, size_t n_fds, struct err *e)
     const char what = ASK_START;
 
     assert(helper_pid(h) == 0 && n_fds <= HELPER_FDS);
-    if (wire_send(h->fd, &what, 1, fds, n_fds, true) < 0)
+    if (wire_send(h->fd, &what, 1, fds, n_fds, true) < 0) {
+        h->lost = errno == EPIPE || errno == ECONNRESET;
         return err_set_errno(e, ERR_IO, errno, "ask " HELPER_STARTER " for a process");
+    }
     h->asked = true;
     return 0;
+}
+
+bool helper_may_start_later(const struct helper *h, const char *name, const struct err *e)
+{
+    scoped(mem_free) char *event = mem_format("%s.not_started", name);
+
+    log_event(LOG_ERROR, event, F_TEXT("error", e->msg));
+    if (h->lost)
+        (void)kill(getpid(), SIGTERM);
+    return !h->lost;
 }
 
 pid_t helper_pid(struct helper *h)

@@ -30,6 +30,11 @@ must_use int helper_new(const char *const argv[], char *const envp[], struct hel
  * end. Until it has settled what signals mean to it, none arrives. */
 must_use int helper_start(struct helper *h, const int *fds, size_t n_fds, struct err *e);
 
+/* helper_start() has failed. True: it may work later. False: its starter has ended, there will be no such
+ * process again, and ours has been told to end (SIGTERM, from itself): what it is without that process,
+ * it is better started anew. `name` is of the event in the log, as in "spawner.not_started". */
+must_use bool helper_may_start_later(const struct helper *h, const char *name, const struct err *e);
+
 pid_t helper_pid(struct helper *h); /* 0: none runs */
 
 /* Waits for its end, and gives the status of waitpid(); 0 when nobody knows. */

@@ -111,8 +111,8 @@ static void on_restart(void *arg)
 
     p->restart = NULL;
     if (start_process(p, &e) < 0) {
-        note(p, LOG_ERROR, "not_started", (struct log_field)F_TEXT("error", e.msg));
-        p->restart = loop_timer(p->loop, RESTART_LAST_MS, on_restart, p);
+        if (helper_may_start_later(p->process, p->with.name, &e))
+            p->restart = loop_timer(p->loop, RESTART_LAST_MS, on_restart, p);
         return;
     }
     p->watch = loop_watch(p->loop, p->fd, EPOLLIN, on_message, p);

@@ -332,8 +332,8 @@ static void on_restart(void *arg)
 
     s->restart = NULL;
     if (start_process(s, &e) < 0) {
-        log_event(LOG_ERROR, "spawner.not_started", F_TEXT("error", e.msg));
-        s->restart = loop_timer(s->loop, RESTART_LAST_MS, on_restart, s);
+        if (helper_may_start_later(s->process, "spawner", &e))
+            s->restart = loop_timer(s->loop, RESTART_LAST_MS, on_restart, s);
         return;
     }
     s->watch = loop_watch(s->loop, s->fd, EPOLLIN, on_message, s);

@@ -24,9 +24,9 @@ const nameOf = (pid) => read(pid, "cmdline").split("\0")[0];
 const childrenOf = (pid) => read(pid, `task/${pid}/children`).trim().split(" ").filter(Boolean);
 
 /** The process of that name, below one that starts it when it has died; it has its name a moment after it is there. */
-async function helper(name) {
+async function helper(name, of = server) {
     for (;;) {
-        const found = childrenOf(server.pid)
+        const found = childrenOf(of.pid)
             .filter((pid) => nameOf(pid) === "impresario-start")
             .flatMap(childrenOf)
             .filter((pid) => nameOf(pid) === name);
@@ -92,4 +92,16 @@ test("a job that comes after the way out has died has the new one", async (c) =>
     process.kill(old, "SIGKILL");
     while ((await helper("impresario-egress")) === old) continue;
     assert.equal(await t.result("goes-out"), 200);
+});
+
+test("a server whose helper nobody can start again ends, and says so", async () => {
+    const one = await Server.start();
+    const spawner = await helper("impresario-spawn", one);
+    const starter = childrenOf(one.pid).find((pid) => childrenOf(pid).includes(String(spawner)));
+    process.kill(Number(starter), "SIGKILL");
+    process.kill(spawner, "SIGKILL");
+    assert.match(await one.says(/"event":"spawner\.not_started"/), /impresario-start/);
+    assert.match(await one.says(/"event":"server\.failed"/), /start it again/);
+    const { code } = await one.stop();
+    assert.equal(code, 1);
 });
