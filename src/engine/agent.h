@@ -14,6 +14,7 @@
 
 #include "domain/ai_build.h"
 #include "engine/engine_private.h"
+#include "engine/errand.h"
 
 struct agent;
 struct agents;
@@ -36,15 +37,6 @@ bool agent_refused(struct agent *a, const struct egress_refusal *what);
 /* It has ended: it will be freed soon. */
 void agents_ended(struct agents *owner, struct agent *which);
 
-/* Work for a thread that may wait. What has run comes back to the loop's thread; what has not come back
- * when the queue ends is freed there, so that no work outlives it. */
-struct errand {
-    void (*run)(struct errand *self);  /* on a thread of the pool */
-    void (*back)(struct errand *self); /* on the loop's thread */
-    void (*free)(struct errand *self);
-    struct agents *owner; /* the queue's own from here */
-    struct errand *next;
-};
 void agents_run(struct agents *owner, struct errand *errand);
 
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The queue of AI builds: keeps ai_builds of them at work. Models are asked on threads of its own.
+ * The queue of AI builds: keeps ai_builds of them at work. What takes time has threads of its own.
  */
 #include "base/log.h"
-#include "base/pool.h"
 #include "engine/agent.h"
 
 struct place {
@@ -14,8 +13,7 @@ struct place {
 
 struct agents {
     struct engine *engine;
-    struct pool *pool;
-    struct errand *errands; /* that have not come back */
+    struct errands *errands;
     struct place *places;
     int n;
     struct id last;      /* the tenant that had the last turn */
@@ -30,37 +28,13 @@ struct agents *agents_new(struct engine *e)
     struct agents *a = mem_new(sizeof *a);
 
     a->engine = e;
-    a->pool = pool_new((int)e->settings->ai_builds);
+    a->errands = errands_new(e->loop, (int)e->settings->ai_builds);
     return a;
-}
-
-static void errand_back(void *arg)
-{
-    struct errand *errand = arg;
-    struct errand **at = &errand->owner->errands;
-
-    while (*at != errand)
-        at = &(*at)->next;
-    *at = errand->next;
-    errand->back(errand);
-    errand->free(errand);
-}
-
-/* On a thread of the pool. */
-static void errand_run(void *arg)
-{
-    struct errand *errand = arg;
-
-    errand->run(errand);
-    loop_post(errand->owner->engine->loop, errand_back, errand);
 }
 
 void agents_run(struct agents *owner, struct errand *errand)
 {
-    errand->owner = owner;
-    errand->next = owner->errands;
-    owner->errands = errand;
-    pool_run(owner->pool, errand_run, errand);
+    errands_run(owner->errands, errand);
 }
 
 struct claim {
@@ -218,11 +192,6 @@ void agents_free(struct agents *a)
         mem_free(p);
     }
     timer_free(a->again);
-    pool_free(a->pool);
-    while (a->errands) {
-        struct errand *errand = a->errands;
-        a->errands = errand->next;
-        errand->free(errand);
-    }
+    errands_free(a->errands);
     mem_free(a);
 }

@@ -3,7 +3,6 @@
 
 #include "base/bounds.h"
 #include "base/log.h"
-#include "base/tree.h"
 #include "engine/box.h"
 #include "engine/feed.h"
 #include "engine/found.h"
@@ -160,12 +159,10 @@ static void after_prepare(struct building *b)
         need_bundle(b);
 }
 
-static void after_install(struct building *b)
+void building_layer_kept(struct building *b, struct err *e)
 {
-    scoped(err_clear) struct err e = { 0 };
-
-    if (layer_keep(b, &e) < 0) {
-        building_fail_err(b, &e, "install the dependencies");
+    if (e) {
+        building_fail_err(b, e, "install the dependencies");
         return;
     }
     builder_release(b->builder, b, CLAIM_LAYER);
@@ -191,7 +188,7 @@ void building_step_done(struct building *b)
 {
     switch (b->step) {
     case PREPARE: after_prepare(b); break;
-    case INSTALL: after_install(b); break;
+    case INSTALL: layer_keep(b); break;
     case DISCOVER: after_discover(b); break;
     }
 }
@@ -244,8 +241,7 @@ void building_free(struct building *b)
     json_decref(b->prepared);
     mem_free(b->verdict.why);
     mem_free(b->layer);
-    if (b->staging)
-        (void)tree_remove(b->staging);
+    layer_abandon(b);
     mem_free(b->staging);
     mem_free(b);
 }

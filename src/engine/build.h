@@ -13,6 +13,7 @@
 
 #include "domain/deployment.h"
 #include "engine/ahead.h"
+#include "engine/errand.h"
 
 struct building;
 
@@ -41,6 +42,9 @@ void builder_drop(struct builder *b, struct building *trial);
 
 /* A box that waited for this step with these modules, or NULL: it is the caller's. */
 struct ahead *builder_ahead(struct builder *b, enum step step, const char *layer);
+
+/* What takes time. */
+void builder_run(struct builder *b, struct errand *errand);
 
 /* The verdict is in the store; the building may be freed now. */
 void builder_ended(struct builder *b, struct building *which);

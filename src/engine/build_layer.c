@@ -58,25 +58,133 @@ static int add(struct db *db, void *arg, struct err *e)
                      json_int(b->report, "bytes", 0), json_text(b->report, "lockfile"), e);
 }
 
-/* staging -> layers, durable before its row is. */
+/* ---- away with a folder ---- */
+
+struct clearing {
+    struct errand errand;
+    char *path;
+};
+
+static struct clearing *clearing_of(struct errand *errand)
+{
+    return (struct clearing *)errand; /* its first member */
+}
+
+static void clear_run(struct errand *errand)
+{
+    (void)tree_remove(clearing_of(errand)->path);
+}
+
+static void clear_back(struct errand *errand)
+{
+    (void)errand;
+}
+
+static void clear_free(struct errand *errand)
+{
+    struct clearing *c = clearing_of(errand);
+
+    mem_free(c->path);
+    mem_free(c);
+}
+
+/* Under a name that the sweeper knows, too, should this server end before it is gone. */
+void layer_clear(struct building *b, const char *path)
+{
+    struct id id = id_new(store_env(b->engine->store));
+    scoped(mem_free) char *to =
+        mem_format("%s/staging/gone-%s", b->engine->settings->data, id.text);
+
+    if (rename(path, to) < 0)
+        return; /* there is none */
+    struct clearing *c = mem_new(sizeof *c);
+    *c = (struct clearing){ .errand = { .run = clear_run, .back = clear_back, .free = clear_free },
+                            .path = take(to) };
+    builder_run(b->builder, &c->errand);
+}
+
+/* ---- a layer is kept ---- */
+
+/* staging -> layers. Between this and its row nobody else has a turn: the sweeper moves away what has
+ * none. */
 static int name_layer(struct building *b, struct err *e)
 {
+    struct disk *disk = store_env(b->engine->store)->disk;
     scoped(mem_free) char *layers = mem_format("%s/layers", b->engine->settings->data);
     scoped(mem_free) char *path = mem_format("%s/%s", layers, b->layer);
-    scoped(fd_close) int dir = open(layers, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    (void)tree_remove(path); /* of a server that ended before the row was kept */
-    if (dir < 0 || rename(b->staging, path) < 0)
+    layer_clear(b, path); /* of a server that ended before the row was kept */
+    if (rename(b->staging, path) < 0)
         return err_set_errno(e, ERR_IO, errno, "keep the installed dependencies");
-    if (syncfs(dir) < 0) {
-        (void)err_set_errno(e, ERR_IO, errno, "sync the installed dependencies");
-        disk_fail(store_env(b->engine->store)->disk, e->msg); /* as any sync that failed */
-        return -1;
-    }
+    if (disk_sync_dir(disk, layers) < 0)
+        return err_set_errno(e, ERR_IO, errno, "sync the folder of installed dependencies");
     return 0;
 }
 
-int layer_keep(struct building *b, struct err *e)
+/* Syncing what was installed takes as long as the disk wants, for whatever else is to be written, too. */
+struct keeping {
+    struct errand errand;
+    struct building *building; /* NULL: it is gone */
+    struct disk *disk;
+    char *staging;
+    struct err err;
+};
+
+static struct keeping *keeping_of(struct errand *errand)
 {
-    return name_layer(b, e) < 0 || store_write(b->engine->store, add, b, e) < 0 ? -1 : 0;
+    return (struct keeping *)errand; /* its first member */
+}
+
+static void keep_run(struct errand *errand)
+{
+    struct keeping *k = keeping_of(errand);
+    scoped(fd_close) int dir = open(k->staging, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (dir >= 0 && syncfs(dir) == 0)
+        return;
+    (void)err_set_errno(&k->err, ERR_IO, errno, "sync the installed dependencies");
+    if (dir >= 0)
+        disk_fail(k->disk, k->err.msg); /* as any sync that failed */
+}
+
+static void keep_back(struct errand *errand)
+{
+    struct keeping *k = keeping_of(errand);
+    struct building *b = k->building;
+
+    if (!b)
+        return;
+    b->keeping = NULL;
+    bool kept = k->err.code == ERR_NONE && name_layer(b, &k->err) == 0 &&
+                store_write(b->engine->store, add, b, &k->err) == 0;
+    building_layer_kept(b, kept ? NULL : &k->err);
+}
+
+static void keep_free(struct errand *errand)
+{
+    struct keeping *k = keeping_of(errand);
+
+    mem_free(k->staging);
+    err_clear(&k->err);
+    mem_free(k);
+}
+
+void layer_keep(struct building *b)
+{
+    struct keeping *k = mem_new(sizeof *k);
+
+    *k = (struct keeping){ .errand = { .run = keep_run, .back = keep_back, .free = keep_free },
+                           .building = b,
+                           .disk = store_env(b->engine->store)->disk,
+                           .staging = mem_text(b->staging) };
+    b->keeping = k;
+    builder_run(b->builder, &k->errand);
+}
+
+void layer_abandon(struct building *b)
+{
+    if (b->keeping)
+        b->keeping->building = NULL;
+    if (b->staging)
+        layer_clear(b, b->staging);
 }

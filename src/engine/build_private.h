@@ -46,6 +46,7 @@ struct building {
     bool made; /* the bundle's blob is ours, and goes when no row comes to name it */
     char *layer;
     char *staging;
+    struct keeping *keeping; /* of the layer, under way */
     struct verdict verdict;
     struct trial_user trial; /* done is NULL: a deployment */
 };
@@ -79,8 +80,14 @@ void building_step_done(struct building *b);
 char *layer_digest(const struct building *b);
 /* 1, 0 or -1. */
 must_use int layer_is_kept(struct building *b, struct err *e);
-/* What was installed into the staging folder. */
-must_use int layer_keep(struct building *b, struct err *e);
+/* What was installed into the staging folder; ends in building_layer_kept(). */
+void layer_keep(struct building *b);
+/* `e`: why it is not; NULL: it is. */
+void building_layer_kept(struct building *b, struct err *e);
+/* The build ends: what it has in the staging folder goes. */
+void layer_abandon(struct building *b);
+/* Removes a folder, if it is there, on a thread that may wait. */
+void layer_clear(struct building *b, const char *path);
 
 /* ---- the end: `b` may be gone when these return ---- */
 

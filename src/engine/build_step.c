@@ -2,7 +2,6 @@
 #include "engine/build_private.h"
 
 #include "base/bounds.h"
-#include "base/tree.h"
 #include "engine/box.h"
 #include "engine/feed.h"
 
@@ -220,7 +219,7 @@ static int start_install(struct building *b, struct err *e)
     struct box_user user = callbacks;
 
     b->staging = mem_format("%s/staging/%s", b->engine->settings->data, b->build.deployment.text);
-    (void)tree_remove(b->staging);
+    layer_clear(b, b->staging); /* of a server that ended meanwhile */
     if (mkdir(b->staging, 0755) < 0)
         return err_set_errno(e, ERR_IO, errno, "make the folder %s", b->staging);
     plan_arg(plan, PLAN_RUNNER "/install.mjs");

@@ -15,11 +15,12 @@ struct place {
     struct place *next;
 };
 
-enum { PAUSE_MS = 1000 }; /* after the store could not be written */
+enum { ERRAND_THREADS = 2, PAUSE_MS = 1000 }; /* the latter after the store could not be written */
 
 struct builder {
     struct engine *engine;
     struct timer *retry;
+    struct errands *errands;
     struct place *places;
     int n;
     struct id last;                   /* the tenant that had the last turn */
@@ -32,7 +33,13 @@ struct builder *builder_new(struct engine *e)
     struct builder *b = mem_new(sizeof *b);
 
     b->engine = e;
+    b->errands = errands_new(e->loop, ERRAND_THREADS);
     return b;
+}
+
+void builder_run(struct builder *b, struct errand *errand)
+{
+    errands_run(b->errands, errand);
 }
 
 static void place_free(struct place *p)
@@ -54,6 +61,7 @@ void builder_free(struct builder *b)
         b->places = p->next;
         place_free(p);
     }
+    errands_free(b->errands);
     timer_free(b->retry);
     for (int step = 0; step < STEPS_AHEAD; step++)
         ahead_free(b->ahead[step]);
