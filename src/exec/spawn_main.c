@@ -57,7 +57,8 @@ struct half {
     struct box *box;
     struct process bwrap, first;
     bool up;     /* its first process has spoken */
-    bool killed; /* because the other has ended */
+    bool killed;    /* because the other has ended */
+    bool unwatched; /* its bubblewrap was ended as it was born: nobody would have heard of its end */
     bool gone;
 
     int control;
@@ -412,12 +413,13 @@ static void know_bwrap(struct half *h, pid_t pid)
     if (!is_child(pid))
         return;
     int fd = pidfd_open(pid, 0);
+    h->bwrap = (struct process){ pid, fd, NULL };
     if (fd < 0) {
         cannot_be_watched(h);
         end_child(pid);
+        h->unwatched = true;
         return;
     }
-    h->bwrap = (struct process){ pid, fd, NULL };
     h->bwrap.watch = loop_watch(h->box->spawn->loop, fd, EPOLLIN, on_bwrap_ended, h);
     if (h->box->killed || h->killed)
         kill_process(&h->bwrap);
@@ -430,7 +432,7 @@ static void take_report(struct half *h, const struct box_report *r, pid_t sender
     h->up = h->up || r->kind == BOX_UP;
     h->ended = h->ended || r->kind == BOX_ENDED;
     b->over_memory = b->over_memory || r->kind == BOX_FULL;
-    if (r->kind == BOX_BORN && h->bwrap.fd < 0) {
+    if (r->kind == BOX_BORN && h->bwrap.pid == 0) {
         know_bwrap(h, sender);
     } else if (r->kind == BOX_UP && h->first.fd < 0) {
         know_first(h, sender);
@@ -460,13 +462,9 @@ static void read_reports(struct half *h)
     }
 }
 
-static void on_bwrap_ended(void *arg, uint32_t events)
+/* What it left behind ends, too. */
+static void bwrap_is_gone(struct half *h)
 {
-    struct half *h = arg;
-
-    (void)events;
-    reap(&h->bwrap);
-    watch_free(take(h->bwrap.watch));
     /* In this order: it says who it is before it leaves the session. */
     proc_each_child(take_orphan, h);
     read_reports(h);
@@ -483,14 +481,28 @@ static void on_bwrap_ended(void *arg, uint32_t events)
     finish(h);
 }
 
+static void on_bwrap_ended(void *arg, uint32_t events)
+{
+    struct half *h = arg;
+
+    (void)events;
+    reap(&h->bwrap);
+    watch_free(take(h->bwrap.watch));
+    bwrap_is_gone(h);
+}
+
 static void on_report(void *arg, uint32_t events)
 {
     struct half *h = arg;
 
     (void)events;
     read_reports(h);
-    if (h->control < 0 && h->bwrap.fd < 0 && !h->gone)
+    if (h->unwatched) {
+        h->unwatched = false;
+        bwrap_is_gone(h);
+    } else if (h->control < 0 && h->bwrap.pid == 0 && !h->gone) {
         finish(h); /* it was never born */
+    }
 }
 
 static void on_words(void *arg, uint32_t events)
