@@ -251,7 +251,7 @@ static void begin(void *arg)
         agent_end(a, why);
         return;
     }
-    agent_recall(a, !a->task.state);
+    agent_recall(a, engine_has_model(a->engine->settings) && !a->task.state);
 }
 
 void agent_recalled(struct agent *a)
