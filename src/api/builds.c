@@ -14,16 +14,17 @@
 /* ---- build ---- */
 
 /* JSON lines, as clients record them: what is no object is dropped, as the recorder may have been
- * stopped in the middle of a line. */
+ * stopped in the middle of a line, and so is what goes beyond the bounds. */
 static json_t *log_lines(const char *text)
 {
     json_t *out = json_array();
+    int left = LIMIT_JSON_VALUES;
 
-    while (*text) {
+    while (*text && left >= 0) {
         size_t n = strcspn(text, "\n");
         scoped(err_clear) struct err e = { 0 };
         json_t *entry = NULL;
-        if (n > 0 && json_parse(text, n, LIMIT_JSON_DEPTH, &entry, &e) == 0) {
+        if (n > 0 && json_parse_some(text, n, LIMIT_JSON_DEPTH, &left, &entry, &e) == 0) {
             if (json_is_object(entry) && json_array_size(out) < LIMIT_LOG_ENTRIES)
                 json_array_append(out, entry);
             json_decref(entry);

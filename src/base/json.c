@@ -213,11 +213,12 @@ bool json_bool(const json_t *object, const char *name, bool otherwise)
 
 /* jansson refuses U+0000, lone surrogates and invalid UTF-8 by itself; its own depth limit is 2048 and
  * it counts no values, so both are counted here, in text that it has not seen yet. */
-static int check_size(const char *text, size_t n, int limit, struct err *e)
+static int check_size(const char *text, size_t n, int limit, int *left, struct err *e)
 {
-    int depth = 0, values = 1;
+    int depth = 0;
     bool in_string = false;
 
+    (*left)--;
     for (size_t i = 0; i < n; i++) {
         char c = text[i];
         if (in_string) {
@@ -228,7 +229,7 @@ static int check_size(const char *text, size_t n, int limit, struct err *e)
         } else if (c == '"') {
             in_string = true;
         } else if (c == ',' || c == '{' || c == '[') {
-            if (++values > LIMIT_JSON_VALUES)
+            if (--*left < 0)
                 return err_set(e, ERR_INPUT, "the JSON has more than %d values", LIMIT_JSON_VALUES);
             if (c != ',' && ++depth > limit)
                 return err_set(e, ERR_INPUT, "the JSON is nested deeper than %d levels", limit);
@@ -250,9 +251,16 @@ json_t *json_load(const char *text, size_t n, size_t flags, json_error_t *fault)
 
 int json_parse(const char *text, size_t n, int depth, json_t **out, struct err *e)
 {
+    int left = LIMIT_JSON_VALUES;
+
+    return json_parse_some(text, n, depth, &left, out, e);
+}
+
+int json_parse_some(const char *text, size_t n, int depth, int *left, json_t **out, struct err *e)
+{
     json_error_t fault;
 
-    if (check_size(text, n, depth, e) < 0)
+    if (check_size(text, n, depth, left, e) < 0)
         return -1;
     /* Jansson takes one behind a number for its end. */
     if (n > 0 && memchr(text, '\0', n))

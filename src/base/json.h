@@ -48,5 +48,9 @@ json_t *json_load(const char *text, size_t n, size_t flags, json_error_t *fault)
  * not exactly one value. As json_load(). ERR_INPUT with a
  * message that says where. */
 must_use int json_parse(const char *text, size_t n, int depth, json_t **out, struct err *e);
+/* One of several texts that may have so many values together: *left begins as LIMIT_JSON_VALUES, and is
+ * below 0 when this one was too much. */
+must_use int json_parse_some(const char *text, size_t n, int depth, int *left, json_t **out,
+                             struct err *e);
 
 #endif

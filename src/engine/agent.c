@@ -232,7 +232,7 @@ static void begin_state(struct agent *a)
                       "they were before this turn");
 }
 
-static void begin(void *arg)
+void agent_begin(void *arg)
 {
     struct agent *a = arg;
     scoped(err_clear) struct err e = { 0 };
@@ -284,7 +284,7 @@ struct agent *agent_start(struct agents *owner, struct engine *e, struct ai_task
     if (!a->task.deploying)
         a->deadline = loop_timer(e->loop, left > 1 ? left : 1, on_deadline, a);
     log_event(LOG_INFO, "ai_build.started", F_TEXT("build", a->task.id.text));
-    agent_then(a, begin);
+    agent_then(a, agent_begin);
     return a;
 }
 

@@ -64,7 +64,8 @@ void agent_then(struct agent *a, void (*fn)(void *arg)); /* soon, on the loop */
  * again after a pause. When that does not help either, the build ends with the reason. */
 void agent_fault(struct agent *a, const char *why, void (*fn)(void *arg));
 
-/* Goes on with what agent_recall() has read. */
+/* The first thing to do, and what follows when agent_recall() has read. */
+void agent_begin(void *arg);
 void agent_recalled(struct agent *a);
 
 /* ---- agent_recording.c: what a client recorded ---- */

@@ -66,9 +66,14 @@ static int read_texts(struct db *db, void *arg, struct err *e)
     return ai_build_recording(db, t->build, &t->network, &t->actions, e);
 }
 
-static json_t *parsed(const char *text)
+static json_t *parsed(const char *text, struct err *e)
 {
-    return text ? json_loads(text, 0, NULL) : NULL;
+    json_error_t fault;
+    json_t *log = text ? json_loads(text, 0, &fault) : NULL;
+
+    if (text && !log) /* it was written by us */
+        (void)err_set(e, ERR_INTERNAL, "%s", fault.text);
+    return log;
 }
 
 static void recall_run(struct errand *errand)
@@ -79,8 +84,8 @@ static void recall_run(struct errand *errand)
 
     if (store_read(r->store, read_texts, &t, &r->err) < 0)
         return;
-    out->network = parsed(t.network);
-    out->actions = parsed(t.actions);
+    out->network = parsed(t.network, &r->err);
+    out->actions = parsed(t.actions, &r->err);
     mem_free(t.network);
     mem_free(t.actions);
     if (r->secrets && out->network)
@@ -99,9 +104,10 @@ static void recall_back(struct errand *errand)
     if (r->err.code) {
         scoped(mem_free) char *why =
             mem_format("What was recorded could not be read: %s", r->err.msg);
-        agent_end(a, why);
+        agent_fault(a, why, agent_begin);
         return;
     }
+    a->faults = 0;
     a->recording = r->recording;
     r->recording = (struct recording){ 0 };
     agent_recalled(a);

@@ -155,6 +155,7 @@ static void keep_back(struct errand *errand)
     if (!b)
         return;
     b->keeping = NULL;
+    b->waited += building_now(b) - b->waits_since;
     bool kept = k->err.code == ERR_NONE && name_layer(b, &k->err) == 0 &&
                 store_write(b->engine->store, add, b, &k->err) == 0;
     building_layer_kept(b, kept ? NULL : &k->err);
@@ -178,6 +179,7 @@ void layer_keep(struct building *b)
                            .disk = store_env(b->engine->store)->disk,
                            .staging = mem_text(b->staging) };
     b->keeping = k;
+    b->waits_since = building_now(b); /* for the disk, and for others who use it */
     builder_run(b->builder, &k->errand);
 }
 

@@ -9,11 +9,14 @@
 #include "engine/engine_private.h"
 #include "store/full_fake.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -167,6 +170,7 @@ static int setup(void **state)
                                      .discover_seconds = 60,
                                      .build_memory_mib = 64,
                                      .discover_memory_mib = 64,
+                                     .install_memory_mib = 64,
                                      .unpacked_mib = 8,
                                      .entries = 8 };
     y->engine.with = (struct engine_options){ .settings = &y->settings };
@@ -327,6 +331,95 @@ static void whose_content_is_not_known_is_built(void **state)
     assert_build_is(y, "failed"); /* it said nothing */
 }
 
+/* ---- what was installed ---- */
+
+#define WITH_A                                                                \
+    "{\"t\":\"prepared\",\"content_key\":\"" KEY "\",\"entry\":\"index.js\"," \
+    "\"kind\":\"plain\",\"dependencies\":{\"a\":\"1.0.0\"}}"
+
+static char *path_of(const struct yard *y, const char *folder, const char *name)
+{
+    return mem_format("%s/%s/%s", y->dir, folder, name);
+}
+
+static void make_folder(const struct yard *y, const char *name)
+{
+    scoped(mem_free) char *path = path_of(y, name, "");
+
+    assert_int_equal(mkdir(path, 0755), 0);
+}
+
+/* Until its box has ended. */
+static void install(struct yard *y)
+{
+    scoped(mem_free) char *staging = path_of(y, "staging", y->deployment.text);
+    scoped(mem_free) char *package = mem_format("%s/a", staging);
+
+    y->settings.runner = y->dir;
+    make_folder(y, "layers");
+    make_folder(y, "staging");
+    keep_source(y);
+    wake(y);
+    box_fake_says(box_fake_at_work(), WITH_A);
+    box_fake_exits(box_fake_at_work());
+    pass(y, 0);
+    assert_int_equal(mkdir(package, 0755), 0);
+    box_fake_says(box_fake_at_work(), "{\"t\":\"installed\",\"packages\":1,\"bytes\":1}");
+    box_fake_exits(box_fake_at_work());
+}
+
+static int count_names(const struct yard *y, const char *folder)
+{
+    scoped(mem_free) char *path = path_of(y, folder, "");
+    DIR *dir = opendir(path);
+    int n = 0;
+
+    assert_non_null(dir);
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        n += entry->d_name[0] != '.';
+    closedir(dir);
+    return n;
+}
+
+static void what_was_installed_is_kept_before_it_is_imported(void **state)
+{
+    struct yard *y = *state;
+
+    install(y);
+    assert_null(boxes_fake);
+    assert_int_equal(count_names(y, "layers"), 0);
+    while (!boxes_fake) /* it is synced on another thread */
+        pass(y, 0);
+    assert_int_equal(count_names(y, "layers"), 1);
+    assert_int_equal(count_names(y, "staging"), 0);
+    box_fake_says(box_fake_at_work(), "{\"t\":\"discovered\",\"workflows\":[{\"name\":\"w\"}]}");
+    box_fake_exits(box_fake_at_work());
+    pass(y, 0);
+    assert_build_is(y, "ready");
+}
+
+static void who_ends_while_a_layer_is_synced_leaves_it(void **state)
+{
+    struct yard *y = *state;
+
+    install(y);
+    builder_free(take(y->engine.builder));
+    assert_int_equal(count_names(y, "layers"), 0);
+    assert_build_is(y, "building");
+}
+
+static void what_cannot_be_kept_is_no_layer(void **state)
+{
+    struct yard *y = *state;
+    scoped(mem_free) char *layers = path_of(y, "layers", "");
+
+    install(y);
+    assert_int_equal(rmdir(layers), 0);
+    while (!boxes_fake) /* another thread comes back, and a second later it is tried again */
+        pass(y, 1000);
+    assert_tries(y, 2);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -339,6 +432,9 @@ int main(void)
         TEST(whose_content_is_known_is_ready_when_its_key_is),
         TEST(whose_box_is_quicker_than_the_look_for_its_key_is_ready_too),
         TEST(whose_content_is_not_known_is_built),
+        TEST(what_was_installed_is_kept_before_it_is_imported),
+        TEST(who_ends_while_a_layer_is_synced_leaves_it),
+        TEST(what_cannot_be_kept_is_no_layer),
     };
 
     (void)signal(SIGPIPE,

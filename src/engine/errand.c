@@ -3,10 +3,14 @@
 
 #include "base/pool.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
+
 struct errands {
     struct loop *loop;
     struct pool *pool;
     struct errand *first; /* of those that have not come back */
+    atomic_bool ending;
 };
 
 struct errands *errands_new(struct loop *loop, int threads)
@@ -35,7 +39,8 @@ static void run(void *arg)
 {
     struct errand *errand = arg;
 
-    errand->run(errand);
+    if (!atomic_load(&errand->owner->ending))
+        errand->run(errand);
     loop_post(errand->owner->loop, come_back, errand);
 }
 
@@ -51,6 +56,7 @@ void errands_free(struct errands *owner)
 {
     if (!owner)
         return;
+    atomic_store(&owner->ending, true);
     pool_free(owner->pool);
     while (owner->first) {
         struct errand *errand = owner->first;

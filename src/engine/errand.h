@@ -22,7 +22,7 @@ struct errand {
 struct errands *errands_new(struct loop *loop, int threads);
 /* Takes it, begun in the order of asking. On the loop's thread. */
 void errands_run(struct errands *owner, struct errand *errand);
-/* The loop runs no more. Waits for what is under way. */
+/* The loop runs no more. Waits for what is under way; what has not begun does not. */
 void errands_free(struct errands *owner);
 
 #endif

@@ -59,16 +59,22 @@ bool proc_is_first(pid_t pid)
     return last && last > numbers && strcmp(last, "\t1") == 0;
 }
 
-void proc_each_child(void (*fn)(void *arg, pid_t pid), void *arg)
+static void read_children(struct buf *text)
 {
     scoped(mem_free) char *path = mem_format("/proc/self/task/%d/children", gettid());
     scoped(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    scoped(buf_done) struct buf text = { 0 };
     ssize_t n;
 
-    while (fd >= 0 && (n = read(fd, buf_reserve(&text, 4096), 4096)) > 0)
-        buf_grew(&text, (size_t)n);
-    buf_char(&text, '\0');
+    while (fd >= 0 && (n = read(fd, buf_reserve(text, 4096), 4096)) > 0)
+        buf_grew(text, (size_t)n);
+    buf_char(text, '\0');
+}
+
+void proc_each_child(void (*fn)(void *arg, pid_t pid), void *arg)
+{
+    scoped(buf_done) struct buf text = { 0 };
+
+    read_children(&text); /* and no descriptor is ours any more, should there be but one */
     const char *at = text.data;
     for (char *end;; at = end) {
         pid_t pid = (pid_t)strtol(at, &end, 10);

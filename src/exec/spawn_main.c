@@ -57,8 +57,9 @@ struct half {
     struct box *box;
     struct process bwrap, first;
     bool up;     /* its first process has spoken */
-    bool killed;    /* because the other has ended */
-    bool unwatched; /* its bubblewrap was ended as it was born: nobody would have heard of its end */
+    bool killed; /* because the other has ended */
+    bool
+        unwatched; /* its bubblewrap was ended as it was born: nobody would have heard of its end */
     bool gone;
 
     int control;
@@ -465,13 +466,15 @@ static void read_reports(struct half *h)
 /* What it left behind ends, too. */
 static void bwrap_is_gone(struct half *h)
 {
+    /* First, for it closes a descriptor, and it may be the only one. */
+    if (h->words_fd >= 0)
+        read_words(h);
+    close_watched(&h->words_watch, &h->words_fd);
     /* In this order: it says who it is before it leaves the session. */
     proc_each_child(take_orphan, h);
     read_reports(h);
     if (h->first.fd < 0 && h->first.pid && is_child(h->first.pid))
         end_child(h->first.pid);
-    if (h->words_fd >= 0)
-        read_words(h);
     if (!has_ended(&h->first)) {
         kill_process(&h->first);
         h->first.watch = loop_watch(h->box->spawn->loop, h->first.fd, EPOLLIN, on_first_ended, h);

@@ -463,10 +463,15 @@ void http_close_deserted(struct http *h)
 {
     char next;
 
-    for (struct http_req *r = h->receiving; r; r = r->next) {
+    for (struct http_req *r = h->receiving, *after; r; r = after) {
         int fd = r->conn->kept.fd;
-        if (recv(fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
-            shutdown(fd, SHUT_RDWR); /* of which the library hears */
+        after = r->next;
+        if (recv(fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+            continue;
+        if (answered(r)) /* it may still read */
+            (void)cut_short(r);
+        receiving(r, false);
+        shutdown(fd, SHUT_RDWR); /* of which the library hears */
     }
 }
 

@@ -94,14 +94,15 @@ test("a job that comes after the way out has died has the new one", async (c) =>
     assert.equal(await t.result("goes-out"), 200);
 });
 
-test("a server whose helper nobody can start again ends, and says so", async () => {
+test("a server whose helper nobody can start again ends, and says so", async (c) => {
     const one = await Server.start();
+    c.after(() => one.stop());
     const spawner = await helper("impresario-spawn", one);
     const starter = childrenOf(one.pid).find((pid) => childrenOf(pid).includes(String(spawner)));
     process.kill(Number(starter), "SIGKILL");
     process.kill(spawner, "SIGKILL");
     assert.match(await one.says(/"event":"spawner\.not_started"/), /impresario-start/);
     assert.match(await one.says(/"event":"server\.failed"/), /start it again/);
-    const { code } = await one.stop();
+    const { code } = await one.end();
     assert.equal(code, 1);
 });
