@@ -28,10 +28,11 @@ struct building {
     struct build_logger log;
     msec_t started, step_started;
     msec_t phase_started;
-    const char *phase;          /* that its box is in, by its own word */
-    struct buf phases;          /* those that ended, and how long they took, for the log */
-    msec_t waits_since, waited; /* for the disk, or for what another build makes: not its own time */
-    struct timer *timer;        /* for its first step, or for another try to keep its verdict */
+    const char *phase; /* that its box is in, by its own word */
+    struct buf phases; /* those that ended, and how long they took, for the log */
+    msec_t waits_since,
+        waited;          /* for the disk, or for what another build makes: not its own time */
+    struct timer *timer; /* for its first step, or for another try to keep its verdict */
 
     enum step step;
     struct box *box;
