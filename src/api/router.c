@@ -4,9 +4,10 @@
  * word to an envelope.
  *
  * Reads run on the event thread: SQLite answers them from memory, and handing them to a worker was
- * measured to cost more than they do. So are bodies read, but for large ones, which have threads of their
- * own: what one client sends is not waited for by all. Writes run on the store's writer, many in one commit, and are
- * answered from there once they are durable. Nothing on the event thread waits for the disk.
+ * measured to cost more than they do. Bodies are parsed there, too, but for large ones, which have threads
+ * of their own: others do not wait while one client's is taken apart. Writes run on the store's writer,
+ * many in one commit, and are answered from there once they are durable. Nothing on the event thread
+ * waits for the disk.
  */
 #include "api/errors.h"
 #include "api/rates.h"

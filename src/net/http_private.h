@@ -85,8 +85,8 @@ struct http_req {
     uint64_t n_answer;             /* bytes of the body, wherever it is */
     size_t unsent;                 /* of http.unsent */
     bool parked;
-    struct http_req *prev,
-        *next; /* in http.receiving, then http.parked; `next` alone in http.answered */
+    struct http_req *prev; /* in http.receiving, then in http.parked */
+    struct http_req *next; /* likewise, and in http.answered */
 };
 
 static inline msec_t http_now(const struct http *h)
