@@ -56,10 +56,9 @@ struct process {
 struct half {
     struct box *box;
     struct process bwrap, first;
-    bool up;     /* its first process has spoken */
-    bool killed; /* because the other has ended */
-    bool
-        unwatched; /* its bubblewrap was ended as it was born: nobody would have heard of its end */
+    bool up;        /* its first process has spoken */
+    bool killed;    /* because the other has ended */
+    bool unwatched; /* its bubblewrap was ended at once: nobody would hear of its end */
     bool gone;
 
     int control;
