@@ -685,7 +685,10 @@ int wait_unless_changed(struct call *c, const char *state, bool final)
 
 int api_start(const struct api_options *options, struct api **out, struct err *e)
 {
-    enum { DISK_THREADS = 4, BODY_THREADS = 2 };
+    enum {
+        DISK_THREADS = 4,
+        BODY_THREADS = 2, /* so that one body does not hold up all others; each may be 32 MiB */
+    };
     struct keyring *keys = NULL;
 
     if (keyring_open(options->store, options->settings->data, &keys, e) < 0)

@@ -37,6 +37,7 @@ bool agent_refused(struct agent *a, const struct egress_refusal *what);
 /* It has ended: it will be freed soon. */
 void agents_ended(struct agents *owner, struct agent *which);
 
+/* What takes time, on a thread of the queue's. */
 void agents_run(struct agents *owner, struct errand *errand);
 
 #endif

@@ -96,7 +96,7 @@ void layer_clear(struct building *b, const char *path)
         mem_format("%s/staging/gone-%s", b->engine->settings->data, id.text);
 
     if (rename(path, to) < 0)
-        return; /* there is none */
+        return; /* there is none, or whoever needs its place says why it cannot be had */
     struct clearing *c = mem_new(sizeof *c);
     *c = (struct clearing){ .errand = { .run = clear_run, .back = clear_back, .free = clear_free },
                             .path = take(to) };

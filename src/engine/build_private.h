@@ -30,8 +30,8 @@ struct building {
     msec_t phase_started;
     const char *phase; /* that its box is in, by its own word */
     struct buf phases; /* those that ended, and how long they took, for the log */
-    msec_t waits_since,
-        waited;          /* for the disk, or for what another build makes: not its own time */
+    msec_t waits_since;
+    msec_t waited;       /* for the disk, or for what another build makes: not its own time */
     struct timer *timer; /* for its first step, or for another try to keep its verdict */
 
     enum step step;

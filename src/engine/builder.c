@@ -15,7 +15,10 @@ struct place {
     struct place *next;
 };
 
-enum { ERRAND_THREADS = 2, PAUSE_MS = 1000 }; /* the latter after the store could not be written */
+enum {
+    ERRAND_THREADS = 2, /* so that a sync does not wait for a large folder to be removed */
+    PAUSE_MS = 1000,    /* after the store could not be written */
+};
 
 struct builder {
     struct engine *engine;
