@@ -61,6 +61,10 @@ if (process.getuid() === 0) {
         });
     }
 
+    test("every step of a model went through its whole list", () => {
+        assert.deepEqual(all["the hands of a model"].unfinished, []);
+    });
+
     test("a package is not fetched from where nothing may be reached, nor taken from elsewhere", () => {
         for (const error of all["an install"].errors)
             assert.match(error, /may not be reached: |its bytes do not have the digest|is downloaded from a URL, not from a registry/);
