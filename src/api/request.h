@@ -48,6 +48,7 @@ struct request {
     struct key_owner owner; /* whose key it came with */
     char id[65];            /* X-Request-Id */
     int retry_after;        /* seconds; 0: what the fault says */
+    const char *allow;      /* of a fault: the method that the path takes, NULL: this one */
     char *idempotency_key;
 
     struct envelope *envelope; /* uploads only, as are the next two */
@@ -75,10 +76,15 @@ void request_fail(struct request *r, const struct err *e); /* with r->issues, if
 /* The one or the other, by what a handler returned. */
 void request_end(struct request *r, int state, const struct err *e);
 
-/* ---- running ---- */
+/* ---- the body ---- */
 
+/* Parses and checks the body that was received, and runs the handler; or answers. */
+void request_take_body(struct request *r);
 /* Checks `document` (taken), the whole body, against the route; false: it has been answered. */
 bool request_take(struct request *r, json_t *document);
+
+/* ---- running ---- */
+
 /* Runs the handler where its kind wants it. */
 void request_run(struct request *r);
 /* Runs a reading handler on this thread: 0, -1 with a fault, or HANDLER_WAIT. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The router: from a head to a row of routes.json, from a body to checked input, from a handler's
- * word to an envelope.
+ * The router: from a head to a row of routes.json, and through body.c to the thread where its handler runs.
  *
  * Reads run on the event thread: SQLite answers them from memory, and handing them to a worker was
  * measured to cost more than they do. Bodies are parsed there, too, but for large ones, which have threads
@@ -13,12 +12,9 @@
 #include "api/rates.h"
 #include "api/request.h"
 #include "api/system.h"
-#include "base/schema.h"
 
 #include "base/bounds.h"
-#include "base/log.h"
 #include "base/reserve.h"
-#include "base/sha256.h"
 #include "domain/audit.h"
 #include "domain/repeat.h"
 
@@ -118,170 +114,6 @@ static char *folded(const char *path)
     return out;
 }
 
-/* ---- answering ---- */
-
-/* Of a body that is whole, or one that is read while it is sent. */
-static void reply_with(struct request *r, int status, struct buf *body,
-                       const struct http_source *source, int retry_after, const char *allow)
-{
-    char seconds[16];
-    struct http_header headers[7] = { { "content-type", "application/json" },
-                                      { "cache-control", "no-store" },
-                                      { "x-request-id", r->id } };
-    size_t n = 3;
-
-    if (retry_after > 0) {
-        snprintf(seconds, sizeof seconds, "%d", retry_after);
-        headers[n++] = (struct http_header){ "retry-after", seconds };
-    }
-    if (allow)
-        headers[n++] = (struct http_header){ "allow", allow };
-    if (r->call.next_cursor[0])
-        headers[n++] = (struct http_header){ "x-next-cursor", r->call.next_cursor };
-    json_decref(take(r->input)); /* large ones not on the event thread, which would be last */
-    atomic_fetch_add(&r->api->answered[status / 100], 1);
-    log_event(LOG_DEBUG, "http.answered", F_TEXT("request", r->id),
-              F_TEXT("route", r->entry ? r->entry->path : NULL), F_INT("status", status));
-    if (source)
-        http_reply_from(r->http, status, headers, source);
-    else
-        http_reply(r->http, status, headers, body);
-}
-
-static void reply(struct request *r, int status, struct buf *body, int retry_after,
-                  const char *allow)
-{
-    reply_with(r, status, body, NULL, retry_after, allow);
-}
-
-/* With the reply the request is no longer ours: what shares its values is let go before. */
-static struct buf answer_body(const struct request *r)
-{
-    scoped(json_decref) json_t *envelope = json_object();
-    struct buf body = { 0 };
-
-    json_object_set(envelope, "json", r->answer);
-    json_print_into(envelope, &body);
-    return body;
-}
-
-/* ---- lists that are read while they are sent ---- */
-
-#define LIST_END "]}" /* of the array and its envelope */
-
-struct listing {
-    struct store *store;
-    rest_fn rest;
-    struct id tenant;
-    char cursor[ID_TEXT_SIZE];
-    struct buf first; /* all but LIST_END */
-    json_t *items;
-    bool ended;
-};
-
-static int read_rest(struct db *db, void *arg, struct err *e)
-{
-    struct listing *l = arg;
-
-    return l->rest(db, l->tenant.text, l->cursor, l->items, e);
-}
-
-static int print_rest(struct listing *l, struct buf *out)
-{
-    scoped(err_clear) struct err e = { 0 };
-    scoped(json_decref) json_t *items = json_array();
-    const json_t *item;
-    size_t i;
-
-    l->items = items;
-    if (store_read(l->store, read_rest, l, &e) < 0) {
-        log_event(LOG_ERROR, "http.list_broken_off", F_TEXT("error", e.msg));
-        return -1;
-    }
-    json_array_foreach(items, i, item) {
-        buf_char(out, ',');
-        json_print_into(item, out);
-    }
-    l->ended = json_array_size(items) == 0;
-    if (l->ended)
-        buf_text(out, LIST_END);
-    return 0;
-}
-
-static int list_more(void *arg, struct buf *out)
-{
-    struct listing *l = arg;
-
-    if (l->ended)
-        return 0;
-    if (l->first.n == 0)
-        return print_rest(l, out);
-    buf_add(out, l->first.data, l->first.n);
-    buf_done(&l->first);
-    return 0;
-}
-
-static void list_done(void *arg)
-{
-    struct listing *l = arg;
-
-    buf_done(&l->first);
-    mem_free(l);
-}
-
-static void answer_in_pieces(struct request *r, struct buf *first)
-{
-    struct listing *l = mem_new(sizeof *l);
-    const struct http_source source = { list_more, list_done, l };
-
-    *l = (struct listing){ .store = r->api->with.store,
-                           .rest = r->call.rest,
-                           .tenant = r->owner.tenant,
-                           .first = *first };
-    memcpy(l->cursor, r->call.last, sizeof l->cursor);
-    l->first.n -= strlen(LIST_END);
-    reply_with(r, 200, NULL, &source, 0, NULL);
-}
-
-void request_answer(struct request *r)
-{
-    struct buf body = answer_body(r);
-
-    if (r->call.rest)
-        answer_in_pieces(r, &body);
-    else
-        reply(r, 200, &body, 0, NULL);
-}
-
-static struct buf fault_body(const struct request *r, const struct err *e)
-{
-    scoped(json_decref) json_t *data = NULL;
-    struct buf body = { 0 };
-
-    if (r->call.data)
-        data = json_incref(r->call.data);
-    else if (json_array_size(r->issues) > 0)
-        data = json_pack("{s:O}", "issues", r->issues);
-    error_body(e, data, &body);
-    return body;
-}
-
-static void fail_with(struct request *r, const struct err *e, const char *allow)
-{
-    struct buf body = fault_body(r, e);
-
-    if (error_status(e->code) == 500)
-        log_event(LOG_ERROR, "http.fault", F_TEXT("request", r->id),
-                  F_TEXT("route", r->entry ? r->entry->path : NULL), F_TEXT("error", e->msg));
-    reply(r, error_status(e->code), &body,
-          r->retry_after ? r->retry_after : error_retry_after(e->code), allow);
-}
-
-void request_fail(struct request *r, const struct err *e)
-{
-    fail_with(r, e, NULL);
-}
-
 /* ---- the head ---- */
 
 static bool request_id_valid(const char *id)
@@ -359,7 +191,7 @@ static int check_type(const struct request *r, struct err *e)
                    type);
 }
 
-static int find_route(struct request *r, const char *path, const char **allow, struct err *e)
+static int find_route(struct request *r, const char *path, struct err *e)
 {
     const char *method = http_method(r->http);
     const struct entry *other;
@@ -369,7 +201,7 @@ static int find_route(struct request *r, const char *path, const char **allow, s
         return 0;
     if (!other)
         return err_set(e, ERR_NOT_FOUND, "No route %.200s: the API's routes begin with /v1/", path);
-    *allow = other->method;
+    r->allow = other->method;
     return err_set(e, ERR_METHOD, "%.200s takes %s requests, not %.20s", path, other->method,
                    method);
 }
@@ -416,13 +248,12 @@ static enum http_take begin(void *ctx, struct http_req *http, size_t *max_body)
     struct api *a = ctx;
     scoped(err_clear) struct err e = { 0 };
     scoped(mem_free) char *path = folded(http_path(http));
-    const char *allow = NULL;
 
     if (system_answer(a, http, http_method(http), path))
         return HTTP_ANSWERED;
     struct request *r = request_new(a, http);
-    if (find_route(r, path, &allow, &e) < 0 || check_memory(&e) < 0 || check_head(r, &e) < 0) {
-        fail_with(r, &e, allow);
+    if (find_route(r, path, &e) < 0 || check_memory(&e) < 0 || check_head(r, &e) < 0) {
+        request_fail(r, &e);
         return HTTP_ANSWERED;
     }
     if (r->entry->route->kind == ROUTE_UPLOAD) {
@@ -482,95 +313,9 @@ static void gone(void *ctx, struct http_req *http)
     mem_free(r);
 }
 
-/* ---- the body ---- */
-
-/* meta is [[type, ...path], ...]; type 3 marks what JavaScript had as undefined. */
-static void drop_undefined(json_t *input, const json_t *meta)
+static void take_body(void *request)
 {
-    size_t i;
-    const json_t *mark;
-
-    json_array_foreach(meta, i, mark) {
-        size_t n = json_array_size(mark);
-        json_t *at = input;
-        if (n < 2 || json_integer_value(json_array_get(mark, 0)) != 3)
-            continue;
-        for (size_t step = 1; step + 1 < n && at; step++) {
-            const json_t *part = json_array_get(mark, step);
-            at = json_is_string(part) ? json_object_get(at, json_string_value(part))
-                                      : json_array_get(at, (size_t)json_integer_value(part));
-        }
-        const char *last = json_string_value(json_array_get(mark, n - 1));
-        if (last && json_is_object(at))
-            (void)json_object_del(at, last);
-    }
-}
-
-static void digest_request(struct request *r)
-{
-    unsigned char digest[SHA256_SIZE];
-    EVP_MD_CTX *ctx = sha256_begin();
-    scoped(mem_free) char *text = json_print_as(r->input, JSON_COMPACT | JSON_SORT_KEYS);
-
-    sha256_add(ctx, text, strlen(text));
-    sha256_add(ctx, r->upload.digest, strlen(r->upload.digest));
-    sha256_end(ctx, digest);
-    hex_text(digest, sizeof digest, r->digest);
-}
-
-bool request_take(struct request *r, json_t *taken)
-{
-    scoped(json_decref) json_t *document = taken;
-    scoped(err_clear) struct err e = { 0 };
-    json_t *input = json_object_get(document, "json");
-
-    if (!json_is_object(document)) {
-        err_set(&e, ERR_INPUT,
-                "The body must be a JSON object of the form {\"json\": ...}, not another value");
-        request_fail(r, &e);
-        return false;
-    }
-    r->input = input ? json_incref(input) : json_object();
-    drop_undefined(r->input, json_object_get(document, "meta"));
-    schema_check(json_object_get(r->entry->about, "input"), r->input, r->issues);
-    if (json_array_size(r->issues) > 0) {
-        err_set(&e, ERR_INPUT, "Input validation failed");
-        request_fail(r, &e);
-        return false;
-    }
-    if (r->entry->route->kind >= ROUTE_CREATE)
-        digest_request(r);
-    r->call = (struct call){ .with = &r->api->with,
-                             .tenant = r->owner.tenant.text,
-                             .key = r->owner.key.text,
-                             .input = r->input,
-                             .request_digest = r->digest,
-                             .upload = &r->upload,
-                             .issues = r->issues };
-    if (r->entry->route->prepare && r->entry->route->prepare(&r->call, &e) < 0) {
-        request_fail(r, &e);
-        return false;
-    }
-    return true;
-}
-
-static void take_body(void *arg)
-{
-    struct request *r = arg;
-    scoped(err_clear) struct err e = { 0 };
-    json_t *document = NULL;
-    size_t n;
-    const char *body = http_body(r->http, &n);
-
-    if (n == 0)
-        document = json_object();
-    else if (json_parse(body, n, LIMIT_JSON_DEPTH, &document, &e) < 0) {
-        err_wrap(&e, "Malformed request body: it is not valid JSON");
-        request_fail(r, &e);
-        return;
-    }
-    if (request_take(r, document))
-        request_run(r);
+    request_take_body(request);
 }
 
 static void complete(void *ctx, struct http_req *http)
@@ -583,7 +328,7 @@ static void complete(void *ctx, struct http_req *http)
     else if (http_received(http) > LIMIT_BODY_AT_ONCE)
         pool_run(r->api->bodies, take_body, r);
     else
-        take_body(r);
+        request_take_body(r);
 }
 
 /* ---- running ---- */
@@ -598,14 +343,6 @@ static int run_reading(struct db *db, void *arg, struct err *e)
 int request_read(struct request *r, struct err *e)
 {
     return store_read(r->api->with.store, run_reading, r, e);
-}
-
-void request_end(struct request *r, int state, const struct err *e)
-{
-    if (state < 0)
-        request_fail(r, e);
-    else
-        request_answer(r);
 }
 
 static int run_writing(struct db *db, void *arg, struct err *e)
