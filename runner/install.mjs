@@ -83,7 +83,7 @@ function saysMissing(error, dependencies) {
 
 /** With a lock that fits, exactly what it says; else what satisfies the ranges, near to the lock. */
 async function installSet(dependencies, request, env) {
-    const root = rootOf(request.package_json, dependencies);
+    const root = rootOf(request.overrides, dependencies);
     const lock = request.lockfile === null ? null : adaptLockfile(request.lockfile, root);
 
     writeFileSync(join(folder, "package.json"), JSON.stringify(root));
@@ -110,10 +110,9 @@ async function installSet(dependencies, request, env) {
 }
 
 /** Our own package.json: of the author's only what decides which packages are installed. */
-function rootOf(packageJson, dependencies) {
-    const { overrides } = JSON.parse(packageJson);
+function rootOf(overrides, dependencies) {
     const root = { name: "deployment", version: "0.0.0", private: true, dependencies };
-    return overrides === undefined ? root : { ...root, overrides };
+    return overrides === null ? root : { ...root, overrides };
 }
 
 function warnAboutScripts(packages) {

@@ -32,7 +32,7 @@ async function prepare() {
 
     phase("pack");
     await pack();
-    return { t: "prepared", ...found, lockfile: readLockfile(), package_json: manifest.text };
+    return { t: "prepared", ...found, lockfile: readLockfile(), overrides: manifest.overrides };
 }
 
 /** The server may know what becomes of this content, and end the box. */
@@ -58,6 +58,7 @@ function readBootstrap(manifest, entry, inspected) {
             packageName: manifest.name,
             metadata,
             dependencies,
+            overrides: manifest.overrides,
         }),
         dependencies,
         metadata,
@@ -76,6 +77,7 @@ async function buildPlain(manifest, entry) {
         packageName: manifest.name,
         metadata: null,
         dependencies: declared,
+        overrides: manifest.overrides,
     });
 
     phase("bundle");

@@ -10,14 +10,14 @@ import { METADATA } from "./metadata.mjs";
 import { inOrder, listFiles } from "./tree.mjs";
 
 /** Part of every key. Change it when a build of the same files must not be reused any more. */
-const EDITION = "impresario-build-1";
+const EDITION = "impresario-build-2";
 
 const INVENTED_NAME = /^deploy-[0-9a-z]+-[0-9a-f]{8}$/;
 
 /**
  * @param {string} root
  * @param {{ entry: string, bootstrap: boolean, packageName: string, metadata: unknown,
- *     dependencies: Record<string, string> }} build
+ *     dependencies: Record<string, string>, overrides: object | null }} build
  */
 export function contentKey(root, build) {
     const hash = createHash("sha256");
@@ -33,6 +33,7 @@ export function contentKey(root, build) {
     part("kind", build.bootstrap ? "bootstrap" : "plain");
     part("entry", build.entry);
     part("dependencies", JSON.stringify(build.dependencies));
+    part("overrides", JSON.stringify(build.overrides));
     part("metadata", canonical(build.metadata));
 
     for (const file of listFiles(root)) {

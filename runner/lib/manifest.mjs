@@ -19,9 +19,9 @@ const WEAKER = ["devDependencies", "peerDependencies", "optionalDependencies"];
 
 /**
  * @typedef {object} Manifest
- * @property {string} text package.json as it came
  * @property {string} name
  * @property {Record<string, string>} dependencies
+ * @property {object | null} overrides what is installed in place of what dependencies ask for
  * @property {(name: string) => { spec: string, section: string } | null} elsewhere
  *     where else than in `dependencies` a package is named
  */
@@ -53,9 +53,9 @@ export function readManifest(root) {
     if (!isRecord(value)) throw new Failure("package.json must hold a JSON object");
 
     return {
-        text,
         name: typeof value.name === "string" ? value.name : "",
         dependencies: section(value, "dependencies"),
+        overrides: record(value, "overrides"),
         elsewhere(name) {
             for (const weaker of WEAKER) {
                 const spec = section(value, weaker)[name];
@@ -66,10 +66,17 @@ export function readManifest(root) {
     };
 }
 
-function section(manifest, key) {
-    const value = manifest[key] ?? {};
+function record(manifest, key) {
+    const value = manifest[key] ?? null;
 
-    if (!isRecord(value)) throw new Failure(`"${key}" in package.json must be an object`);
+    if (value !== null && !isRecord(value))
+        throw new Failure(`"${key}" in package.json must be an object`);
+    return value;
+}
+
+function section(manifest, key) {
+    const value = record(manifest, key) ?? {};
+
     for (const [name, spec] of Object.entries(value)) {
         if (typeof spec !== "string") {
             throw new Failure(

@@ -14,14 +14,10 @@ import { build, makeBox, run, runner } from "./support/box.mjs";
 const boxes = [];
 after(() => boxes.forEach((box) => box.remove()));
 
-async function install(dependencies, { lockfile = null, env = {}, manifest = {} } = {}) {
+async function install(dependencies, { lockfile = null, env = {}, overrides = null } = {}) {
     const box = makeBox();
     boxes.push(box);
-    const request = {
-        dependencies,
-        package_json: JSON.stringify({ dependencies, ...manifest }),
-        lockfile,
-    };
+    const request = { dependencies, overrides, lockfile };
     return { box, ...(await run(box, "install.mjs", { stdin: JSON.stringify(request), env })) };
 }
 

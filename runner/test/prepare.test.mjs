@@ -308,6 +308,12 @@ test("two uploads of the same code have one content key, different code has anot
     );
     assert.notEqual(await key({ ...artifact(), "extra.txt": "" }, "index.js"), first);
 
+    const overridden = artifact();
+    const overrides = { ms: "1" };
+    overridden["package.json"] = JSON.stringify({ ...JSON.parse(overridden["package.json"]), overrides });
+    assert.notEqual(await key(overridden, "index.js"), first);
+    assert.deepEqual((await prepared(overridden, "index.js")).overrides, overrides);
+
     const plain = { "package.json": manifest(), "index.ts": "export {};" };
     assert.equal(await key(plain), await key(plain));
     assert.notEqual(await key({ ...plain, "index.ts": "export { };" }), await key(plain));

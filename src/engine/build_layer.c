@@ -16,14 +16,21 @@ static void digest_add(EVP_MD_CTX *ctx, const char *text)
     sha256_add(ctx, text, strlen(text) + 1);
 }
 
-/* Names a set of dependencies together with what they are installed by and for. */
+json_t *layer_request(const struct building *b)
+{
+    return json_pack("{s:O?, s:O?, s:O?}", "dependencies",
+                     json_object_get(b->prepared, "dependencies"), "overrides",
+                     json_object_get(b->prepared, "overrides"), "lockfile",
+                     json_object_get(b->prepared, "lockfile"));
+}
+
+/* Names what is installed together with what it is installed by and for: tenants that ask for the same share it. */
 char *layer_digest(const struct building *b)
 {
     unsigned char digest[SHA256_SIZE];
     char text[SHA256_TEXT_SIZE];
-    const char *lockfile = json_text(b->prepared, "lockfile");
-    scoped(mem_free) char *set =
-        json_print_as(json_object_get(b->prepared, "dependencies"), JSON_COMPACT | JSON_SORT_KEYS);
+    scoped(json_decref) json_t *request = layer_request(b);
+    scoped(mem_free) char *asked = json_print(request);
     scoped(mem_free) char *runner_path = mem_format("%s/package.json", b->engine->settings->runner);
     scoped(json_decref) json_t *runner = json_load_file(runner_path, 0, NULL);
     scoped(mem_free) char *tools = json_print(json_object_get(runner, "dependencies"));
@@ -31,8 +38,7 @@ char *layer_digest(const struct building *b)
 
     digest_add(ctx, "linux-x64");
     digest_add(ctx, tools);
-    digest_add(ctx, set);
-    digest_add(ctx, lockfile ? lockfile : "");
+    digest_add(ctx, asked);
     sha256_end(ctx, digest);
     hex_text(digest, sizeof digest, text);
     return mem_text(text);

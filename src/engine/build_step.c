@@ -215,7 +215,7 @@ static int start_install(struct building *b, struct err *e)
     const char *registry =
         net == PLAN_NET_REGISTRY ? CAGE_REGISTRY_URL : b->engine->settings->registry;
     scoped(plan_free) struct plan *plan = step_plan(b->engine->settings, INSTALL, net);
-    scoped(json_decref) json_t *request = json_object();
+    scoped(json_decref) json_t *request = layer_request(b);
     struct box_user user = callbacks;
 
     b->staging = mem_format("%s/staging/%s", b->engine->settings->data, b->build.deployment.text);
@@ -231,9 +231,6 @@ static int start_install(struct building *b, struct err *e)
             mem_format("%lld", (long long)b->engine->settings->release_age_days);
         plan_env(plan, "IMPRESARIO_RELEASE_AGE_DAYS", days);
     }
-    json_object_set(request, "dependencies", json_object_get(b->prepared, "dependencies"));
-    json_object_set(request, "package_json", json_object_get(b->prepared, "package_json"));
-    json_object_set(request, "lockfile", json_object_get(b->prepared, "lockfile"));
     int read_end;
     if (feed_new(b->engine->loop, &b->input, &read_end, e) < 0)
         return -1;

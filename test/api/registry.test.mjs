@@ -22,7 +22,7 @@ after(async () => {
 });
 
 /** A bundle whose one workflow gives what the packages export. */
-const using = (workflow, dependencies) =>
+const using = (workflow, dependencies, more = {}) =>
     plain(
         {
             "index.ts": `import { workflow } from "impresario";
@@ -30,13 +30,13 @@ ${Object.keys(dependencies).map((name, i) => `import p${i} from ${JSON.stringify
 export default workflow(${JSON.stringify(workflow)}, async () => [${Object.keys(dependencies).map((_, i) => `p${i}`)}]);
 `,
         },
-        { dependencies },
+        { dependencies, ...more },
     );
 
 /** Installs, and gives what the packages export. */
-async function installed(dependencies, tenant = t) {
+async function installed(dependencies, tenant = t, more = {}) {
     const name = unique("uses");
-    await tenant.deploy(using(name, dependencies));
+    await tenant.deploy(using(name, dependencies, more));
     return tenant.result(name);
 }
 
@@ -123,6 +123,17 @@ test("files of ours that were damaged are fetched again", async () => {
     assert.deepEqual(await installed({ rots: "1.0.0", "beside-rot": "1.0.0" }), ["whole", 1]);
     assert.equal(asked("rots/-/rots-1.0.0.tgz"), 2);
     await server.says(/registry\.damaged/);
+});
+
+test("what one tenant puts in place of a package is in no layer of others", async () => {
+    registry.add("shared", "1.0.0", "shared's own");
+    registry.add("other", "1.0.0", "another");
+    registry.add("outer", "1.0.0", null, { dependencies: { shared: "^1" }, code: 'module.exports = require("shared");' });
+    const overrides = { shared: "npm:other@1.0.0" };
+    const neighbour = await Tenant.make("neighbour", server);
+    assert.deepEqual(await installed({ outer: "1.0.0" }, t, { overrides }), ["another"]);
+    assert.deepEqual(await installed({ outer: "1.0.0" }, neighbour), ["shared's own"]);
+    assert.deepEqual(await installed({ outer: "1.0.0" }), ["shared's own"]);
 });
 
 test("a package that is not there fails as such, and libretto has its stand-in", async () => {

@@ -25,10 +25,10 @@ const requireFromRunner = createRequire(RUNNER);
  * A package as a person writes it.
  *
  * @param {Record<string, string>} files  path to content; package.json is made when it is absent
- * @param {{entry?: string, dependencies?: Record<string, string>, description?: string}} [options]
+ * @param {{entry?: string, dependencies?: Record<string, string>, overrides?: object, description?: string}} [options]
  */
-export function plain(files, { entry, dependencies = {}, ...rest } = {}) {
-    const manifest = JSON.stringify({ name: "authored", private: true, type: "module", dependencies });
+export function plain(files, { entry, dependencies = {}, overrides, ...rest } = {}) {
+    const manifest = JSON.stringify({ name: "authored", private: true, type: "module", dependencies, overrides });
     return {
         source: sourceOfFiles({ "package.json": manifest, ...files }),
         ...(entry === undefined ? {} : { entry_point: entry }),

@@ -41,13 +41,16 @@ export class Registry {
 
     /**
      * Serves a package that exports `value`.
-     * @param {{dependencies?: object, dist?: (dist: object) => object, bytes?: (tarball: Buffer) => Buffer,
-     *     redirect?: string, published?: Date}} [how] `dist` and `bytes` change what is told of it and what is served; `redirect` is
-     *     where its tarball is said to have moved, "?moved" being where it is
+     * @param {{dependencies?: object, code?: string, dist?: (dist: object) => object,
+     *     bytes?: (tarball: Buffer) => Buffer, redirect?: string, published?: Date}} [how] `code` is its module, when it is
+     *     more than `value`; `dist` and `bytes` change what is told of it and what is served; `redirect` is where its
+     *     tarball is said to have moved, "?moved" being where it is
      */
-    add(name, version, value, { dependencies = {}, dist = (told) => told, bytes = (all) => all, redirect, published = new Date() } = {}) {
+    add(name, version, value, how = {}) {
+        const { dependencies = {}, dist = (told) => told, bytes = (all) => all, redirect, published = new Date() } = how;
+        const { code = `module.exports = ${JSON.stringify(value)};\n` } = how;
         const manifest = { name, version, main: "index.js", dependencies };
-        const files = { "package.json": JSON.stringify(manifest), "index.js": `module.exports = ${JSON.stringify(value)};\n` };
+        const files = { "package.json": JSON.stringify(manifest), "index.js": code };
         const tarball = gzipSync(tar(Object.entries(files).map(([file, data]) => ({ name: `package/${file}`, data }))));
         const digest = (kind, form) => createHash(kind).update(tarball).digest(form);
         const file = `${name}/-/${name.replace(/^.*\//, "")}-${version}.tgz`;
