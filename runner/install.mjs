@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The box that installs a dependency set, with network and without scripts: leaves a finished
-// layer. Nothing of the author's is here but the names and versions asked for.
+// The box that installs a dependency set, with network, and without scripts but those that the operator
+// allows: leaves a finished layer. Nothing of the author's is here but the names and versions asked for.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { copyLayer, installedPackages, linkProvided } from "./lib/layer.mjs";
 import { adaptLockfile } from "./lib/lockfile.mjs";
 import { configure, explain, npm, NpmError, packageIn } from "./lib/npm.mjs";
 import { out, work } from "./lib/places.mjs";
+import { runScripts } from "./lib/scripts.mjs";
 import { writeStandIn } from "./lib/standin.mjs";
 
 const folder = join(work, "install");
@@ -38,7 +39,7 @@ async function install() {
     const packages = existsSync(join(modules, ".package-lock.json"))
         ? installedPackages(modules)
         : [];
-    warnAboutScripts(packages);
+    warnAboutScripts(await runScripts(packages, request.scripts, folder, env, log));
     if (missingLibretto) writeStandIn(modules);
     linkProvided(modules);
 
@@ -92,7 +93,7 @@ async function installSet(dependencies, request, env) {
     if (lock !== null) {
         writeFileSync(join(folder, "package-lock.json"), lock);
         try {
-            return await npm("ci", folder, env, said);
+            return await npm(["ci"], folder, env, said);
         } catch (error) {
             if (error.code !== "EUSAGE") throw error;
             const why = error.message
@@ -106,7 +107,7 @@ async function installSet(dependencies, request, env) {
             );
         }
     }
-    return npm("install", folder, env, said);
+    return npm(["install"], folder, env, said);
 }
 
 /** Our own package.json: of the author's only what decides which packages are installed. */
@@ -116,13 +117,12 @@ function rootOf(overrides, dependencies) {
 }
 
 function warnAboutScripts(packages) {
-    const wanting = packages
-        .filter((one) => one.wantsScript)
-        .map((one) => `${one.name}@${one.version}`);
+    const wanting = packages.map((one) => `${one.name}@${one.version}`);
 
     if (wanting.length > 0) {
         log(
-            `warning: install scripts do not run here; these packages have one and may lack what it makes: ${wanting.join(", ")}`,
+            `warning: install scripts do not run here; these packages have one and may lack what it makes: ${wanting.join(", ")}` +
+                "\nThe operator of the server can allow them with install_scripts",
         );
     }
 }

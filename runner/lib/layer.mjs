@@ -65,13 +65,16 @@ export function copyLayer(from, to) {
     return { entries, bytes };
 }
 
-/** What npm noted about each package that it installed. */
+/** What npm noted about each package that it installed. `name` is the registry's also where it is installed as another. */
 export function installedPackages(modules) {
     const { packages } = JSON.parse(readFileSync(join(modules, ".package-lock.json"), "utf8"));
 
     return Object.entries(packages).map(([path, entry]) => ({
-        name: path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length),
+        path,
+        name: entry.name ?? path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length),
         version: entry.version,
+        integrity: entry.integrity,
+        bundled: entry.inBundle === true,
         wantsScript: entry.hasInstallScript === true,
     }));
 }

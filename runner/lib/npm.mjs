@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs our pinned npm, configured by us alone: no script of a package runs, nothing comes from
-// anywhere but the registry, and no configuration of a tenant or of this machine is read.
+// Runs our pinned npm, configured by us alone: no script of a package runs that is not asked for, nothing
+// comes from anywhere but the registry, and no configuration of a tenant or of this machine is read.
 
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -82,7 +82,8 @@ export function configure(home, registry, releaseAgeDays) {
 }
 
 /**
- * @param {"ci" | "install"} command
+ * What npm printed, which is JSON.
+ * @param {string[]} command "ci", "install" and such, with what it is given
  * @param {string} folder where package.json lies
  * @param {Record<string, string | undefined>} env
  * @param {{ progress: (line: string) => void, said: (line: string) => void }} log
@@ -90,7 +91,7 @@ export function configure(home, registry, releaseAgeDays) {
 export async function npm(command, folder, env, log) {
     const child = spawn(
         process.execPath,
-        [join(runner, "node_modules", "npm", "bin", "npm-cli.js"), command],
+        [join(runner, "node_modules", "npm", "bin", "npm-cli.js"), ...command],
         {
             cwd: folder,
             env,
@@ -112,7 +113,7 @@ export async function npm(command, folder, env, log) {
 
     let answer = "";
     for await (const chunk of child.stdout.setEncoding("utf8")) answer += chunk;
-    if ((await exited) === 0) return;
+    if ((await exited) === 0) return answer;
 
     const { code, summary, detail } = readError(answer);
     throw new NpmError(code, [summary, detail].filter(Boolean).join("\n").trim());

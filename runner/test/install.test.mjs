@@ -14,10 +14,10 @@ import { build, makeBox, run, runner } from "./support/box.mjs";
 const boxes = [];
 after(() => boxes.forEach((box) => box.remove()));
 
-async function install(dependencies, { lockfile = null, env = {}, overrides = null } = {}) {
+async function install(dependencies, { lockfile = null, env = {}, overrides = null, scripts = [] } = {}) {
     const box = makeBox();
     boxes.push(box);
-    const request = { dependencies, overrides, lockfile };
+    const request = { dependencies, overrides, lockfile, scripts };
     return { box, ...(await run(box, "install.mjs", { stdin: JSON.stringify(request), env })) };
 }
 
@@ -116,6 +116,17 @@ test("needs the npm registry: packages with install scripts are named, and the s
     const { last, log } = await install({ "core-js": "3.30.0" });
     assert.equal(last.t, "installed", JSON.stringify(last));
     assert.match(log, /install scripts do not run here.*core-js@3\.30\.0/);
+});
+
+test("needs the npm registry: the script of a package that is allowed runs", async () => {
+    const scripts = ["esbuild"];
+    const { last, log, box } = await install({ esbuild: "0.21.5", "core-js": "3.30.0" }, { scripts });
+    assert.equal(last.t, "installed", JSON.stringify(last));
+    assert.match(log, /running the install script of esbuild@0\.21\.5/);
+    assert.match(log, /install scripts do not run here.*: core-js@3\.30\.0\n/);
+    // It puts the program in place of the script that starts it.
+    const program = readFileSync(join(box.out, "esbuild", "bin", "esbuild"));
+    assert.equal(program.subarray(1, 4).toString(), "ELF");
 });
 
 test("a registry that does not answer is not the author's fault", async () => {

@@ -88,3 +88,24 @@ bool text_is_one_of(const char *text, const char *choices)
             return false;
     }
 }
+
+static const char package_chars[] = "abcdefghijklmnopqrstuvwxyz"
+                                    "ABCDEFGHIJKLMNOPQRSTUVWXYZ" /* some old packages have them */
+                                    "0123456789-._~";
+
+/* One of the parts of a name that a slash separates. */
+static bool is_part(const char *text, size_t n)
+{
+    return n > 0 && strspn(text, package_chars) >= n && text[0] != '.' && text[0] != '_';
+}
+
+bool text_is_package(const char *text, size_t n)
+{
+    if (n > PACKAGE_NAME_MOST)
+        return false;
+    if (*text != '@')
+        return is_part(text, n);
+    const char *slash = memchr(text, '/', n);
+    return slash && is_part(text + 1, (size_t)(slash - text) - 1) &&
+           is_part(slash + 1, n - (size_t)(slash - text) - 1);
+}

@@ -17,7 +17,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum kind { KIND_PATH, KIND_ADDRESS, KIND_URL, KIND_TEXT, KIND_CHOICE, KIND_HOSTS, KIND_INT };
+enum kind {
+    KIND_PATH,
+    KIND_ADDRESS,
+    KIND_URL,
+    KIND_TEXT,
+    KIND_CHOICE,
+    KIND_HOSTS,
+    KIND_PACKAGES,
+    KIND_INT
+};
 
 struct row {
     const char *name;
@@ -31,12 +40,13 @@ struct row {
 
 #define TEXT_ROW(kind, name, initial, what) \
     { #name, kind, offsetof(struct settings, name), initial, 0, 0, 0, NULL, what },
-#define PATH(name, initial, what)    TEXT_ROW(KIND_PATH, name, initial, what)
-#define ADDRESS(name, initial, what) TEXT_ROW(KIND_ADDRESS, name, initial, what)
-#define URL(name, initial, what)     TEXT_ROW(KIND_URL, name, initial, what)
-#define TEXT(name, initial, what)    TEXT_ROW(KIND_TEXT, name, initial, what)
-#define SECRET(name, initial, what)  TEXT_ROW(KIND_TEXT, name, initial, what)
-#define HOSTS(name, initial, what)   TEXT_ROW(KIND_HOSTS, name, initial, what)
+#define PATH(name, initial, what)     TEXT_ROW(KIND_PATH, name, initial, what)
+#define ADDRESS(name, initial, what)  TEXT_ROW(KIND_ADDRESS, name, initial, what)
+#define URL(name, initial, what)      TEXT_ROW(KIND_URL, name, initial, what)
+#define TEXT(name, initial, what)     TEXT_ROW(KIND_TEXT, name, initial, what)
+#define SECRET(name, initial, what)   TEXT_ROW(KIND_TEXT, name, initial, what)
+#define HOSTS(name, initial, what)    TEXT_ROW(KIND_HOSTS, name, initial, what)
+#define PACKAGES(name, initial, what) TEXT_ROW(KIND_PACKAGES, name, initial, what)
 #define CHOICE(name, initial, choices, what) \
     { #name, KIND_CHOICE, offsetof(struct settings, name), initial, 0, 0, 0, choices, what },
 #define INT(name, initial, least, most, what) \
@@ -147,18 +157,36 @@ static int parse_number(const struct row *r, const char *text, int64_t *out, con
     return 0;
 }
 
-static int parse_hosts(const struct row *r, const char *text, struct text_list *out,
-                       const char *source, struct err *e)
+static bool is_list(enum kind kind)
+{
+    return kind == KIND_HOSTS || kind == KIND_PACKAGES;
+}
+
+static int check_item(const struct row *r, const char *item, const char *source, struct err *e)
+{
+    if (r->kind == KIND_PACKAGES)
+        return text_is_package(item, strlen(item))
+                   ? 0
+                   : err_set(e, ERR_INPUT,
+                             "%s from %s: \"%s\" is no name of a package; write for example esbuild"
+                             " or @scope/name, with commas between",
+                             r->name, source, item);
+    if (text_is_ip(item) || text_is_network(item) || text_is_address(item) || text_is_host(item))
+        return 0;
+    return err_set(e, ERR_INPUT,
+                   "%s from %s: \"%s\" is no host, host:port or network; write for example"
+                   " 127.0.0.1, shop.internal:8443 or 10.0.0.0/8, with commas between",
+                   r->name, source, item);
+}
+
+static int parse_list(const struct row *r, const char *text, struct text_list *out,
+                      const char *source, struct err *e)
 {
     while (*(text += strspn(text, ", \t\n"))) {
         size_t n = strcspn(text, ", \t\n");
         scoped(mem_free) char *item = mem_text_n(text, n);
-        if (!text_is_ip(item) && !text_is_network(item) && !text_is_address(item) &&
-            !text_is_host(item))
-            return err_set(e, ERR_INPUT,
-                           "%s from %s: \"%s\" is no host, host:port or network; write for example"
-                           " 127.0.0.1, shop.internal:8443 or 10.0.0.0/8, with commas between",
-                           r->name, source, item);
+        if (check_item(r, item, source, e) < 0)
+            return -1;
         list_add(out, take(item));
         text += n;
     }
@@ -206,9 +234,9 @@ static int set_value(struct reading *in, const struct row *r, const char *text, 
             return -1;
         if (keep)
             *(int64_t *)place = number;
-    } else if (r->kind == KIND_HOSTS) {
+    } else if (is_list(r->kind)) {
         struct text_list list = { 0 };
-        if (parse_hosts(r, text, &list, source, e) < 0) {
+        if (parse_list(r, text, &list, source, e) < 0) {
             list_done(&list);
             return -1;
         }
@@ -415,7 +443,7 @@ static void fill_defaults(struct reading *in)
             continue;
         if (r->kind == KIND_INT)
             *(int64_t *)place = r->initial_number;
-        else if (r->kind != KIND_HOSTS && r->initial)
+        else if (!is_list(r->kind) && r->initial)
             *(char **)place =
                 r->kind == KIND_PATH ? absolute_path(r->initial) : mem_text(r->initial);
     }
@@ -462,7 +490,7 @@ void settings_done(struct settings *s)
 {
     for (const struct row *r = rows; r < rows + N_ROWS; r++) {
         void *place = place_of(s, r);
-        if (r->kind == KIND_HOSTS)
+        if (is_list(r->kind))
             list_done(place);
         else if (r->kind != KIND_INT)
             mem_free(*(char **)place);
@@ -479,7 +507,8 @@ static char *value_form(const struct row *r)
     case KIND_URL: return mem_text("URL");
     case KIND_TEXT: return mem_text("TEXT");
     case KIND_CHOICE: return mem_text(r->choices);
-    case KIND_HOSTS: return mem_text("LIST");
+    case KIND_HOSTS:
+    case KIND_PACKAGES: return mem_text("LIST");
     case KIND_INT: return mem_text("N");
     }
     abort();

@@ -25,14 +25,15 @@ struct text_list {
 
 /* Texts are NULL where the row has no default. Paths are absolute. */
 struct settings {
-#define PATH(name, ...)    char *name;
-#define ADDRESS(name, ...) char *name;
-#define URL(name, ...)     char *name;
-#define CHOICE(name, ...)  char *name;
-#define TEXT(name, ...)    char *name;
-#define SECRET(name, ...)  char *name;
-#define HOSTS(name, ...)   struct text_list name;
-#define INT(name, ...)     int64_t name;
+#define PATH(name, ...)     char *name;
+#define ADDRESS(name, ...)  char *name;
+#define URL(name, ...)      char *name;
+#define CHOICE(name, ...)   char *name;
+#define TEXT(name, ...)     char *name;
+#define SECRET(name, ...)   char *name;
+#define HOSTS(name, ...)    struct text_list name;
+#define PACKAGES(name, ...) struct text_list name;
+#define INT(name, ...)      int64_t name;
 #include "base/settings.def"
     struct text_list warnings; /* what was odd but no fault, for the log */
 };

@@ -145,6 +145,20 @@ static void hosts_are_split_and_checked(void **state)
     assert_non_null(strstr(u.e.msg, "egress_allow from IMPRESARIO_EGRESS_ALLOW: \"10.0.0.0/33\""));
 }
 
+static void packages_are_split_and_checked(void **state)
+{
+    scoped(try_done) struct try t, u, v;
+
+    (void)state;
+    assert_int_equal(load(&t, "", "IMPRESARIO_INSTALL_SCRIPTS=esbuild,@scope/name"), 0);
+    assert_int_equal(t.settings.install_scripts.n, 2);
+    assert_string_equal(t.settings.install_scripts.items[1], "@scope/name");
+    assert_int_equal(load(&u, "", "IMPRESARIO_INSTALL_SCRIPTS=esbuild,../evil"), -1);
+    assert_non_null(
+        strstr(u.e.msg, "install_scripts from IMPRESARIO_INSTALL_SCRIPTS: \"../evil\""));
+    assert_int_equal(load(&v, "", "IMPRESARIO_INSTALL_SCRIPTS=esbuild@1"), -1);
+}
+
 static void unknown_variables_are_warned_of(void **state)
 {
     scoped(try_done) struct try t;
@@ -267,6 +281,7 @@ int main(void)
         cmocka_unit_test(words_that_are_no_settings_stay),
         cmocka_unit_test(a_variable_may_name_a_file),
         cmocka_unit_test(hosts_are_split_and_checked),
+        cmocka_unit_test(packages_are_split_and_checked),
         cmocka_unit_test(unknown_variables_are_warned_of),
         cmocka_unit_test(faults_name_setting_source_and_remedy),
         cmocka_unit_test(faults_in_a_file_name_their_line),

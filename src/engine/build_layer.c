@@ -18,10 +18,15 @@ static void digest_add(EVP_MD_CTX *ctx, const char *text)
 
 json_t *layer_request(const struct building *b)
 {
-    return json_pack("{s:O?, s:O?, s:O?}", "dependencies",
+    const struct text_list *allowed = &b->engine->settings->install_scripts;
+    json_t *scripts = json_array();
+
+    for (size_t i = 0; i < allowed->n; i++)
+        json_array_append_new(scripts, json_string(allowed->items[i]));
+    return json_pack("{s:O?, s:O?, s:O?, s:o}", "dependencies",
                      json_object_get(b->prepared, "dependencies"), "overrides",
                      json_object_get(b->prepared, "overrides"), "lockfile",
-                     json_object_get(b->prepared, "lockfile"));
+                     json_object_get(b->prepared, "lockfile"), "scripts", scripts);
 }
 
 /* Names what is installed together with what it is installed by and for: tenants that ask for the same share it. */

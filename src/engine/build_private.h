@@ -78,7 +78,7 @@ void building_step_done(struct building *b);
 
 /* ---- the layer of a set of dependencies ---- */
 
-/* What its box is asked to install: nothing else of a deployment decides what is in a layer. */
+/* What its box is asked to install: nothing else of a deployment decides what is in a layer, but the runner. */
 json_t *layer_request(const struct building *b);
 char *layer_digest(const struct building *b);
 /* 1, 0 or -1. */

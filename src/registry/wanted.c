@@ -7,29 +7,9 @@
 
 enum { PATH_MOST = WANTED_NAME * 2 + WANTED_VERSION + 32 };
 
-static const char name_chars[] = "abcdefghijklmnopqrstuvwxyz"
-                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ" /* some old packages have them */
-                                 "0123456789-._~";
 static const char version_chars[] = "abcdefghijklmnopqrstuvwxyz"
                                     "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                     "0123456789-.+";
-
-/* One of the parts of a name that a slash separates. */
-static bool is_part(const char *text, size_t n)
-{
-    return n > 0 && strspn(text, name_chars) >= n && text[0] != '.' && text[0] != '_';
-}
-
-static bool is_name(const char *text, size_t n)
-{
-    if (n > WANTED_NAME)
-        return false;
-    if (*text != '@')
-        return is_part(text, n);
-    const char *slash = memchr(text, '/', n);
-    return slash && is_part(text + 1, (size_t)(slash - text) - 1) &&
-           is_part(slash + 1, n - (size_t)(slash - text) - 1);
-}
 
 static bool is_version(const char *text, size_t n)
 {
@@ -90,7 +70,7 @@ void wanted_read(const char *path, struct wanted *out)
         return;
     const char *rest = strstr(text, "/-/");
     size_t n = rest ? (size_t)(rest - text) : strlen(text);
-    if (!is_name(text, n))
+    if (!text_is_package(text, n))
         return;
     memcpy(out->name, text, n);
     if (!rest)

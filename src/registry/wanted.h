@@ -6,10 +6,11 @@
 #ifndef REGISTRY_WANTED_H
 #define REGISTRY_WANTED_H
 
+#include "base/address.h"
 #include "base/mem.h"
 
 enum {
-    WANTED_NAME = 214, /* as npm bounds names */
+    WANTED_NAME = PACKAGE_NAME_MOST,
     WANTED_VERSION = 256,
 };
 

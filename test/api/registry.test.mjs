@@ -128,7 +128,7 @@ test("files of ours that were damaged are fetched again", async () => {
 test("what one tenant puts in place of a package is in no layer of others", async () => {
     registry.add("shared", "1.0.0", "shared's own");
     registry.add("other", "1.0.0", "another");
-    registry.add("outer", "1.0.0", null, { dependencies: { shared: "^1" }, code: 'module.exports = require("shared");' });
+    registry.add("outer", "1.0.0", null, { dependencies: { shared: "^1" }, files: { "index.js": 'module.exports = require("shared");' } });
     const overrides = { shared: "npm:other@1.0.0" };
     const neighbour = await Tenant.make("neighbour", server);
     assert.deepEqual(await installed({ outer: "1.0.0" }, t, { overrides }), ["another"]);
@@ -157,6 +157,42 @@ test("a version that is younger than release_age_days is not installed", async (
     assert.match(await failure({ aged: "1.1.0" }, tenant), /No version of "aged" satisfies .*1\.1\.0.*\n.*with a date before/);
     assert.deepEqual(await installed({ aged: "^1" }), ["young"]);
     await strict.stop();
+});
+
+test("install scripts run for the packages that install_scripts names, and for no others", async (context) => {
+    const allowing = await Server.start({ env: { ...registry.settings, IMPRESARIO_INSTALL_SCRIPTS: "@scope/makes,fails" } });
+    context.after(() => allowing.stop());
+    const tenant = await Tenant.make("scripts", allowing);
+    const { port } = new URL(server.url);
+    // What it makes: whether it reached anything, and what it was told.
+    const files = {
+        "make.js": `const made = (reached) => require("fs").writeFileSync("index.js", "module.exports = " + JSON.stringify([reached, process.cwd()]));
+fetch("http://127.0.0.1:${port}/healthz").then(() => made(true), () => made(false));`,
+    };
+    const scripts = { postinstall: "node make.js" };
+    for (const name of ["@scope/makes", "unnamed"]) registry.add(name, "1.0.0", "unmade", { scripts, files });
+    registry.add("outermost", "1.0.0", null, { dependencies: { "@scope/makes": "1" }, files: { "index.js": 'module.exports = require("@scope/makes");' } });
+    const deploy = async (dependencies) => {
+        const name = unique("makes");
+        const { id } = await tenant.deploy(using(name, dependencies));
+        return { result: await tenant.result(name), log: await tenant.buildLog(id) };
+    };
+
+    const both = await deploy({ outermost: "1.0.0", unnamed: "1.0.0" });
+    assert.deepEqual(both.result, [[false, "/work/install/node_modules/@scope/makes"], "unmade"]);
+    assert.match(both.log, /running the install script of @scope\/makes@1\.0\.0/);
+    assert.match(both.log, /may lack what it makes: unnamed@1\.0\.0\n.*install_scripts/);
+    // The same set, where nothing is named.
+    assert.deepEqual(await installed({ outermost: "1.0.0", unnamed: "1.0.0" }), ["unmade", "unmade"]);
+
+    // A package that calls itself another, under the name of another.
+    registry.add("disguised", "1.0.0", "disguised", { scripts, files, calls: "@scope/makes" });
+    const disguised = await deploy({ "@scope/makes": "npm:disguised@1.0.0" });
+    assert.deepEqual(disguised.result, ["disguised"]);
+    assert.match(disguised.log, /is not what the registry has as "@scope\/makes@1\.0\.0": its script does not run/);
+
+    registry.add("fails", "1.0.0", 1, { scripts: { install: "echo what went wrong; exit 3" } });
+    assert.match(await failure({ fails: "1.0.0" }, tenant), /The install script of "fails@1\.0\.0" failed\n[^]*what went wrong/);
 });
 
 test("a registry that is down or has trouble is not needed for what was fetched before", async () => {

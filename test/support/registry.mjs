@@ -41,16 +41,20 @@ export class Registry {
 
     /**
      * Serves a package that exports `value`.
-     * @param {{dependencies?: object, code?: string, dist?: (dist: object) => object,
-     *     bytes?: (tarball: Buffer) => Buffer, redirect?: string, published?: Date}} [how] `code` is its module, when it is
-     *     more than `value`; `dist` and `bytes` change what is told of it and what is served; `redirect` is where its
-     *     tarball is said to have moved, "?moved" being where it is
+     * @param {{dependencies?: object, scripts?: object, calls?: string, files?: Record<string, string>,
+     *     dist?: (dist: object) => object, bytes?: (tarball: Buffer) => Buffer, redirect?: string, published?: Date}} [how]
+     *     `calls` is the name that it gives itself; `files` are in the tarball, in place of those that it would have; `dist`
+     *     and `bytes` change what is told of it and what is served; `redirect` is where its tarball is said to have moved,
+     *     "?moved" being where it is
      */
     add(name, version, value, how = {}) {
         const { dependencies = {}, dist = (told) => told, bytes = (all) => all, redirect, published = new Date() } = how;
-        const { code = `module.exports = ${JSON.stringify(value)};\n` } = how;
-        const manifest = { name, version, main: "index.js", dependencies };
-        const files = { "package.json": JSON.stringify(manifest), "index.js": code };
+        const manifest = { name: how.calls ?? name, version, main: "index.js", dependencies, scripts: how.scripts };
+        const files = {
+            "package.json": JSON.stringify(manifest),
+            "index.js": `module.exports = ${JSON.stringify(value)};\n`,
+            ...how.files,
+        };
         const tarball = gzipSync(tar(Object.entries(files).map(([file, data]) => ({ name: `package/${file}`, data }))));
         const digest = (kind, form) => createHash(kind).update(tarball).digest(form);
         const file = `${name}/-/${name.replace(/^.*\//, "")}-${version}.tgz`;
@@ -60,7 +64,7 @@ export class Registry {
             shasum: digest("sha1", "hex"),
         };
         const versions = this.#packages.get(name) ?? {};
-        versions[version] = { file, bytes: bytes(tarball), redirect, published, said: { ...manifest, dist: dist(told) } };
+        versions[version] = { file, bytes: bytes(tarball), redirect, published, said: { ...manifest, hasInstallScript: how.scripts !== undefined, dist: dist(told) } };
         this.#packages.set(name, versions);
     }
 
