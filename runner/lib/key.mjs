@@ -34,6 +34,7 @@ export function contentKey(root, build) {
     part("entry", build.entry);
     part("dependencies", JSON.stringify(build.dependencies));
     part("overrides", JSON.stringify(build.overrides));
+    part("scripts", process.env.IMPRESARIO_INSTALL_SCRIPTS ?? "[]");
     part("metadata", canonical(build.metadata));
 
     for (const file of listFiles(root)) {

@@ -16,17 +16,21 @@ static void digest_add(EVP_MD_CTX *ctx, const char *text)
     sha256_add(ctx, text, strlen(text) + 1);
 }
 
+json_t *layer_scripts(const struct settings *settings)
+{
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < settings->install_scripts.n; i++)
+        json_array_append_new(names, json_string(settings->install_scripts.items[i]));
+    return names;
+}
+
 json_t *layer_request(const struct building *b)
 {
-    const struct text_list *allowed = &b->engine->settings->install_scripts;
-    json_t *scripts = json_array();
-
-    for (size_t i = 0; i < allowed->n; i++)
-        json_array_append_new(scripts, json_string(allowed->items[i]));
-    return json_pack("{s:O?, s:O?, s:O?, s:o}", "dependencies",
-                     json_object_get(b->prepared, "dependencies"), "overrides",
-                     json_object_get(b->prepared, "overrides"), "lockfile",
-                     json_object_get(b->prepared, "lockfile"), "scripts", scripts);
+    return json_pack(
+        "{s:O?, s:O?, s:O?, s:o}", "dependencies", json_object_get(b->prepared, "dependencies"),
+        "overrides", json_object_get(b->prepared, "overrides"), "lockfile",
+        json_object_get(b->prepared, "lockfile"), "scripts", layer_scripts(b->engine->settings));
 }
 
 /* Names what is installed together with what it is installed by and for: tenants that ask for the same share it. */

@@ -78,6 +78,8 @@ void building_step_done(struct building *b);
 
 /* ---- the layer of a set of dependencies ---- */
 
+/* The packages whose install scripts run, a list of names. */
+json_t *layer_scripts(const struct settings *settings);
 /* What its box is asked to install: nothing else of a deployment decides what is in a layer, but the runner. */
 json_t *layer_request(const struct building *b);
 char *layer_digest(const struct building *b);

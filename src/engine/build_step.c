@@ -262,10 +262,12 @@ static int start_ahead(struct building *b, enum step step, struct err *e)
     return 0;
 }
 
-static void go(struct building *b)
+/* `scripts`: the list of packages whose install scripts run; NULL: the box does not need it. */
+static void go(struct building *b, const char *scripts)
 {
     scoped(json_decref) json_t *frame =
-        json_pack("{s:s,s:{s:s}}", "t", "go", "env", "IMPRESARIO_ENTRY", b->build.entry_point);
+        json_pack("{s:s,s:{s:s,s:s*}}", "t", "go", "env", "IMPRESARIO_ENTRY", b->build.entry_point,
+                  "IMPRESARIO_INSTALL_SCRIPTS", scripts);
 
     box_send(b->box, frame);
 }
@@ -273,6 +275,8 @@ static void go(struct building *b)
 static int start_prepare(struct building *b, struct err *e)
 {
     struct archive archive = { .of = &b->build, .fd = -1 };
+    scoped(json_decref) json_t *names = layer_scripts(b->engine->settings);
+    scoped(mem_free) char *scripts = json_print(names);
     int r = find_archive(b, &archive, e) < 0 || blob_new(b->engine->with.blobs, &b->blob, e) < 0 ||
                     start_ahead(b, PREPARE, e) < 0
                 ? -1
@@ -280,7 +284,7 @@ static int start_prepare(struct building *b, struct err *e)
 
     if (r == 0) {
         feed_archive(b->input, &archive);
-        go(b);
+        go(b, scripts);
     }
     archive_done(&archive);
     return r;
@@ -294,7 +298,7 @@ static int start_discover(struct building *b, struct err *e)
         return -1;
     feed_file(b->input, take_fd(&bundle));
     feed_json(b->facts, b->prepared);
-    go(b);
+    go(b, NULL);
     return 0;
 }
 

@@ -160,9 +160,8 @@ test("a version that is younger than release_age_days is not installed", async (
 });
 
 test("install scripts run for the packages that install_scripts names, and for no others", async (context) => {
-    const allowing = await Server.start({ env: { ...registry.settings, IMPRESARIO_INSTALL_SCRIPTS: "@scope/makes,fails" } });
-    context.after(() => allowing.stop());
-    const tenant = await Tenant.make("scripts", allowing);
+    const forbidding = await Server.start({ env: registry.settings });
+    let tenant = await Tenant.make("scripts", forbidding);
     const { port } = new URL(server.url);
     // What it makes: whether it reached anything, and what it was told.
     const files = {
@@ -172,18 +171,23 @@ fetch("http://127.0.0.1:${port}/healthz").then(() => made(true), () => made(fals
     const scripts = { postinstall: "node make.js" };
     for (const name of ["@scope/makes", "unnamed"]) registry.add(name, "1.0.0", "unmade", { scripts, files });
     registry.add("outermost", "1.0.0", null, { dependencies: { "@scope/makes": "1" }, files: { "index.js": 'module.exports = require("@scope/makes");' } });
-    const deploy = async (dependencies) => {
-        const name = unique("makes");
+    const deploy = async (dependencies, name = unique("makes")) => {
         const { id } = await tenant.deploy(using(name, dependencies));
         return { result: await tenant.result(name), log: await tenant.buildLog(id) };
     };
 
-    const both = await deploy({ outermost: "1.0.0", unnamed: "1.0.0" });
+    const same = [{ outermost: "1.0.0", unnamed: "1.0.0" }, unique("makes")];
+    assert.deepEqual((await deploy(...same)).result, ["unmade", "unmade"]);
+    await forbidding.end();
+    const env = { ...registry.settings, IMPRESARIO_INSTALL_SCRIPTS: "@scope/makes,fails" };
+    const allowing = await Server.start({ data: forbidding.data, env });
+    context.after(() => allowing.stop());
+    tenant = new Tenant(allowing.url, tenant.key);
+
+    const both = await deploy(...same);
     assert.deepEqual(both.result, [[false, "/work/install/node_modules/@scope/makes"], "unmade"]);
     assert.match(both.log, /running the install script of @scope\/makes@1\.0\.0/);
     assert.match(both.log, /may lack what it makes: unnamed@1\.0\.0\n.*install_scripts/);
-    // The same set, where nothing is named.
-    assert.deepEqual(await installed({ outermost: "1.0.0", unnamed: "1.0.0" }), ["unmade", "unmade"]);
 
     // A package that calls itself another, under the name of another.
     registry.add("disguised", "1.0.0", "disguised", { scripts, files, calls: "@scope/makes" });
