@@ -30,7 +30,10 @@ export async function runScripts(packages, allowed, folder, env, log) {
             await ask("rebuild", `./${path}`, "--ignore-scripts=false");
         } catch (error) {
             if (!(error instanceof NpmError)) throw error;
-            throw new Failure(`The install script of "${name}@${version}" failed\n${error.message}`);
+            throw new Failure(
+                `The install script of "${name}@${version}" failed\n${error.message}\n` +
+                    "It runs because install_scripts names it; many packages work without.",
+            );
         }
     }
     return wanting.filter((one) => !running.includes(one));
